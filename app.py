@@ -1,0 +1,3 @@
+from planner.ui.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""What to do: the largest ramp the scenarios tolerate, judged by the simulation."""

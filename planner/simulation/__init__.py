@@ -1,0 +1,1 @@
+"""What would happen: beliefs about the providers, and the simulation of a schedule against them."""

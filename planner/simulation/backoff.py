@@ -1,0 +1,148 @@
+"""Retry policies as the slot loop needs them: due slots, lifetimes, ages, and who is still greylisted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from planner.inputs.retry import RetryPolicy
+from planner.vocabulary import Cause, Floats
+
+_CAUSES = tuple(Cause)
+
+
+class Backoff(NamedTuple):
+    """Tables of all providers' policies; P providers, F distinct first waits, A attempts.
+
+    `attempts` (P, F) attempts within the lifetime; `class_of_cause` (P, causes); `wait_first`, `wait_n`
+    (P, R) and `wait_share` (P, R, W): cumulative shares of the due slots, row = cause at the first
+    attempt, causes - 1 + k after attempt k; `wait_mean` (P, R) slots; `age` (P, F, A) nominal age at each attempt, seconds;
+    `pause_slots` (P,); `ring_slots` longest look ahead.
+    """
+
+    attempts: Any
+    class_of_cause: Any
+    wait_first: Any
+    wait_n: Any
+    wait_share: Any
+    wait_mean: Any
+    age: Any
+    pause_slots: Any
+    ring_slots: int
+
+
+def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
+    """Return the tables for one policy per provider."""
+    firsts = [sorted({policy.first(cause) for cause in _CAUSES}) for policy in policies]
+    n_firsts = max(map(len, firsts))
+    of_cause = np.array(
+        [[own.index(policy.first(cause)) for cause in _CAUSES] for policy, own in zip(policies, firsts, strict=True)]
+    )
+    counts = [[_attempts(policy, first) for first in own] for policy, own in zip(policies, firsts, strict=True)]
+    attempts = np.array([own + [1] * (n_firsts - len(own)) for own in counts])
+    n_attempts = int(attempts.max())
+    ages = np.zeros((len(policies), n_firsts, n_attempts + 1))
+    waits: list[list[tuple[int, Floats]]] = []
+    for p, (policy, own) in enumerate(zip(policies, firsts, strict=True)):
+        intervals = [policy.interval(k) for k in range(1, n_attempts)]
+        for f, first in enumerate(own):
+            ages[p, f, 1:] = np.cumsum([first, *intervals])[:n_attempts]
+        seconds = [policy.first(cause) for cause in _CAUSES] + intervals
+        waits.append([due_slots(wait / slot_seconds, policy.jitter) for wait in seconds])
+    width = max(len(shares) for rows in waits for _, shares in rows)
+    share = np.ones((len(policies), len(waits[0]), width))
+    for p, rows in enumerate(waits):
+        for r, (_, shares) in enumerate(rows):
+            share[p, r, : len(shares)] = np.cumsum(shares)
+    first_due = np.array([[first for first, _ in rows] for rows in waits])
+    n_due = np.array([[len(shares) for _, shares in rows] for rows in waits])
+    pause = np.array([int(np.ceil(policy.pause_seconds / slot_seconds)) for policy in policies])
+    ring = int(max((first_due + n_due).max(), pause.max() + 1)) + 2 * int(np.ceil(7200.0 / slot_seconds)) + 2
+    mean = np.array(
+        [[first + float(shares @ np.arange(len(shares))) for first, shares in rows] for rows in waits]
+    )
+    return Backoff(attempts, of_cause, first_due, n_due, share, mean, ages, pause, ring)
+
+
+def due_slots(wait: float, jitter: float) -> tuple[int, Floats]:
+    """Return after how many slots a message is due, as (first offset, shares of it and of those that follow).
+
+    The attempt lies anywhere in its slot, so a wait of x slots is due floor(u + x) slots later, u
+    uniform: the mean is kept and a wait shorter than a slot may fall into the same slot.
+
+    Parameters
+    ----------
+    wait : float, slots
+    jitter : float, in [0, 1)
+        The wait is multiplied by a uniform number within 1 ± jitter.
+
+    Examples
+    --------
+    >>> due_slots(1.25, 0.0)
+    (1, array([0.75, 0.25]))
+    """
+    low, high = wait * (1.0 - jitter), wait * (1.0 + jitter)
+    first, last = int(np.floor(low)), int(np.floor(high)) + 1
+    offsets = np.arange(first, last + 1)
+    if high - low < 1e-9:
+        shares = np.maximum(0.0, 1.0 - np.abs(wait - offsets))
+    else:
+        shares = (_triangle_below(high - offsets) - _triangle_below(low - offsets)) / (high - low)
+    kept = shares > 1e-12
+    start = int(np.argmax(kept))
+    shares = shares[start : len(kept) - int(np.argmax(kept[::-1]))]
+    return first + start, shares / shares.sum()
+
+
+def still_early(policy: RetryPolicy, delays: Floats, n_attempts: int) -> Floats:
+    """Return the chance that greylisted mail is too early at attempt k, given that it was at attempt k - 1.
+
+    Parameters
+    ----------
+    policy : RetryPolicy
+    delays : (scenarios,) float array, seconds
+        How long the provider greylists.
+    n_attempts : int
+
+    Returns
+    -------
+    (scenarios, n_attempts) float array, in [0, 1]
+    """
+    chance = np.zeros((len(delays), n_attempts))
+    chance[:, 0] = 1.0
+    step = max(float(delays.max()) / 2000.0, 0.5)
+    age = np.zeros(int(np.ceil(delays.max() / step)) + 2)
+    age[0] = 1.0
+    before = np.ones(len(delays))
+    for k in range(1, n_attempts):
+        wait = policy.first(Cause.GREYLISTING) if k == 1 else policy.interval(k - 1)
+        age = np.convolve(age, _spread(wait, policy.jitter, step))[: len(age)]
+        places = np.ceil(delays / step - 1e-9).astype(int)
+        below = np.concatenate([[0.0], np.cumsum(age)])[places]
+        chance[:, k] = np.where(before > 1e-12, np.minimum(1.0, below / np.maximum(before, 1e-12)), 0.0)
+        before = below
+        if not below.any():
+            break
+    return chance
+
+
+def _attempts(policy: RetryPolicy, first: float) -> int:
+    cause = next(cause for cause in _CAUSES if policy.first(cause) == first)
+    return policy.attempts(cause)
+
+
+def _triangle_below(y: Floats) -> Floats:
+    """Integral of the triangle max(0, 1 - |t|) up to y."""
+    y = np.clip(y, -1.0, 1.0)
+    return np.where(y < 0.0, 0.5 * (y + 1.0) ** 2, 1.0 - 0.5 * (1.0 - y) ** 2)
+
+
+def _spread(wait: float, jitter: float, step: float) -> Floats:
+    """Probabilities of one wait on a grid of this step."""
+    low, high = wait * (1.0 - jitter) / step, wait * (1.0 + jitter) / step
+    grid = np.zeros(int(np.round(high)) + 1)
+    first = int(np.round(low))
+    grid[first:] = 1.0 / (len(grid) - first)
+    return grid

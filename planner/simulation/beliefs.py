@@ -1,0 +1,236 @@
+"""Beliefs about the providers: joint draws of every parameter, with weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.catalogue import Catalogue, catalogue
+from planner.inputs.provider import PARAMETERS, Prior, Provider
+from planner.vocabulary import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from planner.inputs.sender import Sender
+
+_TAIL = 1.6448536269514722
+"""Normal quantile of 95 %: a prior's low and high are its 5 % and 95 % points."""
+
+_CLIP = 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """What the providers may be like: prior, posterior and a user's own are one type.
+
+    Attributes
+    ----------
+    providers : tuple of str
+    values : (scenarios, providers, parameters) float array
+        In the units of the catalogue, parameters in the order of `inputs.provider.PARAMETERS`.
+    weights : (scenarios,) float array, sum 1
+    seed : int or None
+        Seed of the prior draw; None where the beliefs came from elsewhere.
+    """
+
+    providers: tuple[str, ...]
+    values: Floats
+    weights: Floats
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        self.values.setflags(write=False)
+        self.weights.setflags(write=False)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Beliefs)
+            and self.providers == other.providers
+            and np.array_equal(self.values, other.values)
+            and np.array_equal(self.weights, other.weights)
+        )
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def parameter(self, name: str) -> Floats:
+        """Values of one parameter, (scenarios, providers) float array."""
+        return self.values[:, :, PARAMETERS.index(name)]
+
+    def scenarios(self, first: int, last: int) -> Beliefs:
+        """Return the scenarios first..last-1 with their weights made to sum to 1."""
+        weights = self.weights[first:last]
+        return Beliefs(self.providers, self.values[first:last].copy(), weights / weights.sum(), self.seed)
+
+    def for_providers(self, providers: tuple[str, ...]) -> Beliefs:
+        """Return the beliefs about these providers, in this order.
+
+        Raises
+        ------
+        InputError
+            If one of the providers has no beliefs here.
+        """
+        missing = [name for name in providers if name not in self.providers]
+        if missing:
+            raise InputError(
+                f"The beliefs lack the provider '{missing[0]}' that the sender mails. "
+                f"They know: {', '.join(self.providers)}."
+            )
+        order = [self.providers.index(name) for name in providers]
+        return Beliefs(providers, self.values[:, order], self.weights, self.seed)
+
+    def resampled(self, scenarios: int, seed: int) -> Beliefs:
+        """Return this many scenarios of equal weight, drawn by weight (systematic resampling)."""
+        start = np.random.default_rng(seed).random()
+        places = (np.arange(scenarios) + start) / scenarios
+        chosen = np.searchsorted(np.cumsum(self.weights), places).clip(max=len(self) - 1)
+        return Beliefs(self.providers, self.values[chosen], np.full(scenarios, 1.0 / scenarios))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the beliefs as a frame: scenario, provider, parameter, value, weight."""
+        import pandas as pd
+
+        n_scenarios, n_providers, n_parameters = self.values.shape
+        return pd.DataFrame(
+            {
+                "scenario": np.repeat(np.arange(n_scenarios), n_providers * n_parameters),
+                "provider": np.tile(np.repeat(self.providers, n_parameters), n_scenarios),
+                "parameter": np.tile(PARAMETERS, n_scenarios * n_providers),
+                "value": self.values.ravel(),
+                "weight": np.repeat(self.weights, n_providers * n_parameters),
+            }
+        )
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Beliefs:
+        """Return the beliefs a frame describes; the inverse of `to_frame`.
+
+        Raises
+        ------
+        InputError
+            If a column, a parameter or a cell is missing, doubled, or not a finite number.
+        """
+        columns = ["scenario", "provider", "parameter", "value", "weight"]
+        missing = [column for column in columns if column not in frame.columns]
+        if missing:
+            raise InputError(f"The frame of beliefs lacks the column '{missing[0]}'. It needs: {', '.join(columns)}.")
+        unknown = sorted(set(frame["parameter"]) - set(PARAMETERS))
+        if unknown:
+            raise InputError(f"Unknown parameter '{unknown[0]}' in the frame of beliefs.")
+        if frame.duplicated(["scenario", "provider", "parameter"]).any():
+            raise InputError("The frame of beliefs holds two values for one scenario, provider and parameter.")
+        providers = tuple(dict.fromkeys(frame["provider"]))
+        numbers = np.unique(frame["scenario"].to_numpy())
+        rows = np.searchsorted(numbers, frame["scenario"].to_numpy())
+        of_provider = frame["provider"].map({name: i for i, name in enumerate(providers)}).to_numpy()
+        of_parameter = frame["parameter"].map({name: i for i, name in enumerate(PARAMETERS)}).to_numpy()
+        values = np.full((len(numbers), len(providers), len(PARAMETERS)), np.nan)
+        values[rows, of_provider, of_parameter] = frame["value"].to_numpy(dtype=float)
+        weights = np.zeros(len(numbers))
+        weights[rows] = frame["weight"].to_numpy(dtype=float)
+        if not np.isfinite(values).all():
+            s, p, k = np.argwhere(~np.isfinite(values))[0]
+            raise InputError(
+                f"The beliefs have no finite value for '{PARAMETERS[k]}' of '{providers[p]}' in scenario {numbers[s]}."
+            )
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+            raise InputError("The weights of the beliefs must be numbers from 0 up, not all 0.")
+        total = weights.sum()
+        return cls(providers, values, weights if abs(total - 1.0) < 1e-9 else weights / total)
+
+
+def draw(sender: Sender, scenarios: int = 500, seed: int = 0) -> Beliefs:
+    """Draw scenarios from the catalogue's priors.
+
+    Strictness ties the draws together: a share of it belongs to the whole world, a share to the provider's
+    operator, the rest to the provider alone; a strict provider has a low cold allowance, slow growth and long
+    penalties. The first scenarios of a longer draw equal those of a shorter one, and a provider's draws do
+    not depend on which others are mailed.
+
+    Parameters
+    ----------
+    sender : Sender
+    scenarios : int, > 0
+    seed : int
+
+    Returns
+    -------
+    Beliefs
+        `scenarios` of equal weight.
+    """
+    facts = catalogue()
+    names = sender.provider_names
+    values = np.stack([_drawn(facts, facts.provider(name), scenarios, seed) for name in names], axis=1)
+    return Beliefs(names, values, np.full(scenarios, 1.0 / scenarios), seed)
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Return the random stream of one purpose, independent of all others under the same seed."""
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, name_key(name)]))
+
+
+def name_key(name: str) -> int:
+    """Return a stable 64-bit number for a name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _drawn(facts: Catalogue, provider: Provider, scenarios: int, seed: int) -> Floats:
+    """Return the draws of one provider, (scenarios, parameters)."""
+    own = stream(seed, f"provider {provider.id}").standard_normal((scenarios, 1 + len(PARAMETERS)))
+    world = stream(seed, "world").standard_normal(scenarios)
+    alone = own[:, 0]
+    if provider.operator is not None:
+        operator = stream(seed, f"operator {provider.operator}").standard_normal(scenarios)
+        alone = _blend(provider.operator_share, operator, alone)
+    strictness = _blend(facts.world_share, world, alone)
+    columns = [
+        prior_values(provider.priors[name], _score(facts.loadings.get(name, 0.0), strictness, own[:, 1 + k]))
+        for k, name in enumerate(PARAMETERS)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _blend(share: float, common: Floats, rest: Floats) -> Floats:
+    return np.asarray(np.sqrt(share) * common + np.sqrt(1.0 - share) * rest)
+
+
+def _score(loading: float, strictness: Floats, rest: Floats) -> Floats:
+    return np.asarray(loading * strictness + np.sqrt(1.0 - loading**2) * rest)
+
+
+def prior_values(prior: Prior, score: Floats) -> Floats:
+    """Return a prior's values at normal scores: a split normal on the prior's own scale.
+
+    Parameters
+    ----------
+    prior : Prior
+    score : float array
+        Standard normal; clipped to 2.5 either way, for nobody believes the far tails of a guess.
+
+    Returns
+    -------
+    float array
+        `prior.low`, `.typical`, `.high` at the scores of 5, 50 and 95 %.
+    """
+    if prior.shape == "fixed" or prior.low == prior.high:
+        return np.full(np.shape(score), prior.typical)
+    low, typical, high = (_to_scale(prior.shape, x) for x in (prior.low, prior.typical, prior.high))
+    z = np.clip(score, -_CLIP, _CLIP) / _TAIL
+    return _from_scale(prior.shape, typical + np.where(z < 0.0, typical - low, high - typical) * z)
+
+
+def _to_scale(shape: str, x: float) -> float:
+    if shape == "logit-normal":
+        return float(np.log(x / (1.0 - x)))
+    return float(np.log(x - 1.0 if shape == "lognormal_above_one" else x))
+
+
+def _from_scale(shape: str, y: Any) -> Floats:
+    if shape == "logit-normal":
+        return np.asarray(1.0 / (1.0 + np.exp(-y)))
+    return np.asarray(np.exp(y) + (1.0 if shape == "lognormal_above_one" else 0.0))

@@ -1,0 +1,484 @@
+"""Forecast: what happens to a schedule in every scenario, and what that means in counts, shares and dates."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.catalogue import catalogue
+from planner.inputs.provider import PARAMETERS
+from planner.inputs.reaction import Reaction
+from planner.inputs.retry import RetryPolicy
+from planner.inputs.schedule import Schedule
+from planner.inputs.sender import Sender
+from planner.inputs.yamlfile import parse_json, save_text
+from planner.simulation import layout
+from planner.simulation.beliefs import Beliefs
+from planner.vocabulary import Bools, Cause, Confidence, Floats, day_text, in_100, rounded, short_day
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from planner.figures import Figure
+
+FORMAT = 1
+MODEL_VERSION = "1"
+"""Changes whenever the same inputs and seed give other numbers."""
+
+WRONG_SHARE, WRONG_MESSAGES = 0.10, 5
+"""A day is wrong above this share of trouble, and from this many messages."""
+
+REACHED = 0.005
+"""Share of the week's largest demand that may be missing on the day the target counts as reached."""
+
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Result of `simulate`.
+
+    Counts are (scenarios, providers, days) float arrays: `injected`, `attempts`, `delivered`,
+    `hard_bounced`, `blocked`, `expired`, `queued` (at the day's end), `first_4xx`, `first_trouble`,
+    `overflow` (demand that was not sent), `delayed` (delivered after a deferral); `reputation`,
+    `allowance` and `established` are those of the day's beginning. `deferred` has a last axis of causes.
+
+    Attributes
+    ----------
+    sender, schedule, retry, reaction, beliefs, seed, slot_minutes
+        What was simulated.
+    rows : (layout.N_ROWS, scenarios, providers, days) float array
+    delays : (scenarios, providers, layout.N_DELAY_BINS) float array
+    """
+
+    sender: Sender
+    schedule: Schedule
+    retry: Mapping[str, RetryPolicy]
+    reaction: Reaction | None
+    beliefs: Beliefs
+    seed: int
+    slot_minutes: int
+    rows: Floats
+    delays: Floats
+
+    def __post_init__(self) -> None:
+        self.rows.setflags(write=False)
+        self.delays.setflags(write=False)
+
+    def __getattr__(self, name: str) -> Floats:
+        if name in layout.COUNTS:
+            return self.rows[layout.COUNTS.index(name)]
+        raise AttributeError(name)
+
+    @property
+    def deferred(self) -> Floats:
+        """Deferrals by cause, (scenarios, providers, days, causes) float array, messages' attempts."""
+        return np.moveaxis(self.rows[layout.DEFERRED :], 0, -1)
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Names along the last axis of `deferred`."""
+        return tuple(str(cause) for cause in Cause)
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Names along the providers axis."""
+        return self.sender.provider_names
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Dates along the days axis."""
+        return self.schedule.dates
+
+    @property
+    def weights(self) -> Floats:
+        """Weights of the scenarios, (scenarios,) float array, sum 1."""
+        return self.beliefs.weights
+
+    def trouble_share(self) -> Floats:
+        """First attempts answered by limit, penalty or sender block / new messages, (scenarios, providers, days)."""
+        return np.minimum(1.0, self.first_trouble / np.maximum(self.injected, 1.0)) * (self.injected > 0.0)
+
+    def wrong_days(self) -> Bools:
+        """Days with a trouble share above 10 % and at least 5 such messages, (scenarios, providers, days)."""
+        return np.asarray((self.trouble_share() > WRONG_SHARE) & (self.first_trouble >= WRONG_MESSAGES))
+
+    def risk(self) -> Floats:
+        """Probability of a wrong day within the horizon, (providers,) float array."""
+        return np.asarray(self.weights @ self.wrong_days().any(axis=2))
+
+    @cached_property
+    def reached(self) -> Floats:
+        """First day on which the target is reached, (scenarios, providers) float array, inf for never."""
+        demand = self.sender.demand(len(self.days))
+        return reached_days(self.injected, self.wrong_days(), demand)
+
+    @property
+    def reached_by_all(self) -> Floats:
+        """Day on which the slowest provider reaches its target, (scenarios,) float array, inf for never."""
+        return np.asarray(self.reached.max(axis=1, initial=0.0))
+
+    def reach(self) -> pd.DataFrame:
+        """Day (from 0) and date of reaching the target: one row per provider and one for 'all'.
+
+        Returns
+        -------
+        frame
+            provider, q10, q50, q80, q90 (days, inf for never), missing (probability of never within the horizon).
+        """
+        import pandas as pd
+
+        rows = []
+        for name, days in [*zip(self.providers, self.reached.T, strict=True), ("all", self.reached_by_all)]:
+            q10, q50, q80, q90 = quantiles(days, self.weights, (0.1, 0.5, 0.8, 0.9))
+            missing = float(self.weights @ ~np.isfinite(days))
+            rows.append({"provider": name, "q10": q10, "q50": q50, "q80": q80, "q90": q90, "missing": missing})
+        return pd.DataFrame(rows)
+
+    def p_by(self, day: date) -> float:
+        """Probability that the target is reached on or before a date."""
+        return float(self.weights @ (self.reached_by_all <= (day - self.days[0]).days))
+
+    def p_421(self) -> pd.DataFrame:
+        """Share of first attempts answered 4xx for any cause: provider, date, mean, q10, q50, q90."""
+        share = np.minimum(1.0, self.first_4xx / np.maximum(self.injected, 1.0)) * (self.injected > 0.0)
+        return self._bands(share)
+
+    def delay(self) -> pd.DataFrame:
+        """Delay of delivered mail that was deferred at first: provider, messages, mean, q10, q50, q90, q95; seconds."""
+        import pandas as pd
+
+        total = np.einsum("s,spb->pb", self.weights, self.delays)
+        messages = np.einsum("s,spd->p", self.weights, self.delayed)
+        seconds = np.einsum("s,spd->p", self.weights, self.delay_seconds)
+        rows = []
+        for p, name in enumerate(self.providers):
+            row = {"provider": name, "messages": messages[p], "mean": seconds[p] / messages[p] if messages[p] else 0.0}
+            row |= {f"q{round(100 * q)}": _histogram_quantile(total[p], q) for q in (0.1, 0.5, 0.9, 0.95)}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def totals(self) -> pd.DataFrame:
+        """Mean counts over the horizon, a row per provider, with deferrals by cause and the probability of a wrong day."""
+        import pandas as pd
+
+        sums = np.einsum("s,kspd->kp", self.weights, self.rows)
+        frame = pd.DataFrame({"provider": self.providers})
+        for k, name in enumerate(layout.COUNTS):
+            if name in ("reputation", "allowance", "established", "delay_seconds"):
+                continue
+            last = np.einsum("s,sp->p", self.weights, self.rows[k][:, :, -1])
+            frame[name] = last if name == "queued" else sums[k]
+        for c, cause in enumerate(self.causes):
+            frame[f"deferred_{cause}"] = sums[layout.DEFERRED + c]
+        frame["wrong_days"] = np.einsum("s,spd->p", self.weights, self.wrong_days().astype(float))
+        frame["risk"] = self.risk()
+        return frame
+
+    def to_frame(self, what: str = "injected") -> pd.DataFrame:
+        """Return one aspect as a tidy frame.
+
+        Parameters
+        ----------
+        what : str
+            A count by its name, 'deferred' (a row per cause too), 'trouble_share', 'p_421', 'wrong_days', 'delay',
+            'reach' or 'totals'.
+
+        Raises
+        ------
+        InputError
+            If there is no such aspect.
+        """
+        if what in ("p_421", "delay", "reach", "totals"):
+            return getattr(self, what)()  # type: ignore[no-any-return]
+        if what in layout.COUNTS:
+            return self._bands(getattr(self, what))
+        if what == "trouble_share":
+            return self._bands(self.trouble_share())
+        if what == "wrong_days":
+            return self._bands(self.wrong_days().astype(float))
+        if what == "deferred":
+            import pandas as pd
+
+            parts = [self._bands(self.deferred[..., c]).assign(cause=cause) for c, cause in enumerate(self.causes)]
+            return pd.concat(parts, ignore_index=True)
+        known = (*layout.COUNTS, "deferred", "trouble_share", "p_421", "wrong_days", "delay", "reach", "totals")
+        raise InputError(f"A forecast has no '{what}'. It has: {', '.join(known)}.")
+
+    def plot(self, what: str = "injected") -> Figure:
+        """Return a Plotly figure of one aspect, not yet shown: a count, 'p_421', 'deferred' or 'delay'."""
+        from planner import figures
+
+        if what == "p_421":
+            return figures.deferral_heat_map(self.p_421())
+        if what == "deferred":
+            return figures.deferrals_by_cause(self.to_frame("deferred"))
+        if what == "delay":
+            return figures.delays(self.delay())
+        return figures.bands(self.to_frame(what), what)
+
+    def total_band(self, what: str = "injected") -> pd.DataFrame:
+        """Sum of a count over the providers: date, mean, q10, q50, q90."""
+        import pandas as pd
+
+        total = getattr(self, what).sum(axis=1)
+        low, middle, high = quantiles(total, self.weights, QUANTILES)
+        mean = np.einsum("s,sd->d", self.weights, total)
+        return pd.DataFrame({"date": self.days, "mean": mean, "q10": low, "q50": middle, "q90": high})
+
+    def summary(self) -> str:
+        """Say in a few sentences when the target is reached, what trouble to expect and what is lost."""
+        return "\n".join([self.headline(), self._trouble_text(), self._loss_text()])
+
+    def headline(self) -> str:
+        """Say when the target is reached, and how sure that is."""
+        target = rounded(float(self.sender.targets().sum()))
+        per = "a send" if self.sender.target.per == "send" else "a day"
+        low, middle, high = quantiles(self.reached_by_all, self.weights, QUANTILES)
+        last = short_day(self.days[-1])
+        if not np.isfinite(middle):
+            share = in_100(float(self.weights @ np.isfinite(self.reached_by_all)))
+            return f"{target} {per} is reached by {last} in {share} scenarios."
+        text = f"{target} {per} by {day_text(self.days[int(middle)])}"
+        if np.isfinite(high):
+            return f"{text}, 8 times in 10 between {short_day(self._date(low))} and {short_day(self._date(high))}."
+        late = in_100(float(self.weights @ ~np.isfinite(self.reached_by_all)))
+        return f"{text}, 9 times in 10 not before {short_day(self._date(low))}; {late} later than {last} or never."
+
+    def assumptions(self) -> pd.DataFrame:
+        """Priors the numbers rest on: provider, parameter, low, typical, high, unit, confidence, source, note."""
+        return assumptions_of(self.providers)
+
+    def to_json(self) -> str:
+        """Return the forecast as JSON: its recipe (a seed reproduces every number) and its quantiles for others to read."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` writes."""
+        return {
+            "format": FORMAT,
+            "kind": "forecast",
+            "model": MODEL_VERSION,
+            "sender": self.sender.to_dict(),
+            "schedule": self.schedule.to_dict(),
+            "retry": {name: policy.model_dump(mode="json") for name, policy in self.retry.items()},
+            "reaction": None if self.reaction is None else self.reaction.model_dump(mode="json"),
+            "beliefs": _beliefs_recipe(self.beliefs),
+            "seed": self.seed,
+            "slot_minutes": self.slot_minutes,
+            "reach": _records(self.reach()),
+            "totals": _records(self.totals()),
+            "p_421": _records(self.p_421()),
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> Forecast:
+        """Return the forecast that `to_json` wrote, simulated again from its recipe.
+
+        Raises
+        ------
+        InputError
+            If the text is no forecast, or was written by another version of the model.
+        """
+        data = parse_json(text, what="forecast")
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Forecast:
+        """Return the forecast that `to_dict` described."""
+        from planner.simulation.simulator import simulate
+
+        check_kind(data, "forecast")
+        if data["model"] != MODEL_VERSION:
+            raise InputError(
+                f"This forecast was computed by model {data['model']}, this is model {MODEL_VERSION}. "
+                "Its numbers would change; compute it again to compare."
+            )
+        sender = Sender.from_dict(data["sender"])
+        retry = {name: RetryPolicy.model_validate(policy) for name, policy in data["retry"].items()}
+        reaction = None if data["reaction"] is None else Reaction.model_validate(data["reaction"])
+        return simulate(
+            sender,
+            Schedule.from_dict(data["schedule"]),
+            retry,
+            reaction=reaction,
+            beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
+            seed=data["seed"],
+            slot_minutes=data["slot_minutes"],
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_json` to a file, atomically."""
+        save_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecast:
+        """Read what `save` wrote."""
+        return cls.from_json(read_text(path, "forecast"))
+
+    def _bands(self, values: Floats) -> pd.DataFrame:
+        import pandas as pd
+
+        n_days = len(self.days)
+        low, middle, high = quantiles(values, self.weights, QUANTILES)
+        mean = np.einsum("s,spd->pd", self.weights, values)
+        return pd.DataFrame(
+            {
+                "provider": np.repeat(self.providers, n_days),
+                "date": self.days * len(self.providers),
+                "mean": mean.ravel(),
+                "q10": low.ravel(),
+                "q50": middle.ravel(),
+                "q90": high.ravel(),
+            }
+        )
+
+    def _date(self, day: float) -> date:
+        return self.days[0] + timedelta(days=int(day))
+
+    def _trouble_text(self) -> str:
+        mailed = self.sender.targets() > 0.0
+        expected = float(self.risk()[mailed].sum())
+        return f"Expect a throttled day at {_about(expected)} of your {int(mailed.sum())} providers."
+
+    def _loss_text(self) -> str:
+        totals = self.totals()
+        injected = float(totals["injected"].sum())
+        lost = float((totals["blocked"] + totals["expired"]).sum())
+        late = float(totals["delayed"].sum())
+        return f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
+
+
+def reached_days(injected: Floats, wrong: Bools, demand: Floats) -> Floats:
+    """Return the first day on which each provider's target is reached, (scenarios, providers), inf for never.
+
+    Parameters
+    ----------
+    injected : (scenarios, providers, days) float array, messages
+    wrong : (scenarios, providers, days) bool array
+    demand : (providers, days) float array, messages
+        Only days with the largest demand count, so that a quiet Sunday proves nothing.
+
+    Returns
+    -------
+    (scenarios, providers) float array, days from 0
+        0 for a provider that is not mailed.
+    """
+    peak = demand.max(axis=1, keepdims=True)
+    full = (demand >= peak * (1.0 - REACHED)) & (demand > 0.0)
+    # a whole message of rounding is forgiven, or tiny senders would never arrive
+    there = full & (injected >= np.minimum(demand * (1.0 - REACHED), demand - 0.5)) & ~wrong
+    first = np.where(there.any(axis=2), there.argmax(axis=2).astype(float), np.inf)
+    return np.where(peak[:, 0] > 0.0, first, 0.0)
+
+
+def quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
+    """Return weighted quantiles over the first axis, (quantiles, ...); infinities sort last and stay.
+
+    Examples
+    --------
+    >>> quantiles(np.array([1.0, 2.0, np.inf]), np.full(3, 1 / 3), (0.5, 0.9))
+    array([ 2., inf])
+    """
+    order = np.argsort(values, axis=0)
+    cumulative = np.cumsum(weights[order], axis=0)
+    picked = [np.argmax(cumulative >= min(q, 1.0) - 1e-12, axis=0) for q in at]
+    ordered = np.take_along_axis(values, order, axis=0)
+    return np.stack([np.take_along_axis(ordered, index[None], axis=0)[0] for index in picked])
+
+
+def assumptions_of(providers: tuple[str, ...]) -> pd.DataFrame:
+    """Return the catalogue's priors for these providers as a frame; see `Forecast.assumptions`."""
+    import pandas as pd
+
+    facts = catalogue()
+    rows = []
+    for name in providers:
+        provider = facts.provider(name)
+        for parameter in PARAMETERS:
+            prior = provider.priors[parameter]
+            row = {"provider": name, "parameter": parameter, **prior.model_dump()}
+            rows.append(row | {"confidence": str(Confidence(prior.confidence))})
+    return pd.DataFrame(rows)
+
+
+def check_kind(data: Any, kind: str) -> None:
+    """Raise InputError unless parsed JSON is a document of ours of this kind and format."""
+    if not isinstance(data, dict) or data.get("kind") != kind:
+        raise InputError(f"This is no {kind} saved by the planner.")
+    if data.get("format") != FORMAT:
+        raise InputError(f"This {kind} has format {data.get('format')}; this version reads format {FORMAT}.")
+
+
+def read_text(path: str | Path, kind: str) -> str:
+    """Return a file's text; errors name the file."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The {kind} cannot be read: {error}.", file=path) from error
+
+
+def _about(expected: float) -> str:
+    """Say an expected count of providers as people do."""
+    low = int(np.floor(expected))
+    if expected < 0.1:
+        return "none"
+    return str(low) if abs(expected - low) < 0.1 else f"{low}–{low + 1}"
+
+
+def _histogram_quantile(counts: Floats, q: float) -> float:
+    """Return the delay below which a share q lies, seconds, from the bins of the slot loop."""
+    total = counts.sum()
+    if total <= 0.0:
+        return 0.0
+    b = int(np.searchsorted(np.cumsum(counts), q * total))
+    return float(layout.SHORTEST_DELAY * 2.0 ** (max(0, b - 0.5) / layout.BINS_PER_DOUBLING))
+
+
+def _beliefs_recipe(beliefs: Beliefs) -> dict[str, Any]:
+    """Return the prior's seed and size, or the whole beliefs, packed."""
+    if beliefs.seed is not None:
+        return {"prior": True, "seed": beliefs.seed, "scenarios": len(beliefs)}
+    packed = zlib.compress(np.ascontiguousarray(beliefs.values).tobytes(), 9)
+    return {
+        "prior": False,
+        "providers": list(beliefs.providers),
+        "scenarios": len(beliefs),
+        "weights": beliefs.weights.tolist(),
+        "values": base64.b64encode(packed).decode(),
+    }
+
+
+def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+    from planner.simulation.beliefs import draw
+
+    if recipe["prior"]:
+        return draw(sender, recipe["scenarios"], recipe["seed"])
+    raw = zlib.decompress(base64.b64decode(recipe["values"]))
+    shape = (recipe["scenarios"], len(recipe["providers"]), len(PARAMETERS))
+    values = np.frombuffer(raw).reshape(shape).copy()
+    return Beliefs(tuple(recipe["providers"]), values, np.array(recipe["weights"]))
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows for JSON: six digits are plenty, dates as ISO, never as null."""
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if np.isfinite(value) else None
+    return value

@@ -1,0 +1,576 @@
+"""The slot loop of the simulation, compiled: arrays in, arrays out, one scenario and provider at a time.
+
+Messages are counts, never objects. Those that wait lie in a ring of future slots, by attempt number and class. A
+class is a fate drawn at birth (good address, bad address, hopeless mailbox) and the wait before the first
+retry, on which the lifetime depends; greylisted mail has a class of its own until the provider's delay is over.
+Cost depends on slots, not on messages.
+
+Random numbers are hashed from (seed, scenario, provider, slot, what for): every plan meets the same luck,
+and the bits do not depend on threads or chunks. All attempts of a slot share their chances, so a chance is drawn
+once on the sum and shared out in proportion.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from planner.simulation import equations
+from planner.simulation.compiling import compiled
+from planner.simulation.layout import (
+    ALLOWANCE,
+    ATTEMPTS,
+    BINS_PER_DOUBLING,
+    BLOCKED,
+    DEFERRED,
+    DELAY_SECONDS,
+    DELAYED,
+    DELIVERED,
+    DOUBT,
+    ESTABLISHED,
+    EXPIRED,
+    FIRST_4XX,
+    FIRST_TROUBLE,
+    GREYLISTING,
+    HARD_BOUNCED,
+    HOLD,
+    HOPELESS,
+    INJECTED,
+    LIMIT,
+    N_CAUSES,
+    N_DELAY_BINS,
+    N_FATES,
+    N_ROWS,
+    OVERFLOW,
+    PENALTY,
+    QUEUED,
+    REPUTATION,
+    SHORTEST_DELAY,
+    SPREAD,
+    STUCK,
+    SYSTEM,
+    Due,
+    Inputs,
+    Queue,
+)
+from planner.simulation.luck import GOLDEN, MIX1, MIX2, mixed, part, uniform
+from planner.simulation.queueing import clear, postpone, put, share_out, take
+
+_TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT = range(10)
+_NOISE = 10
+
+BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE = range(4)
+"""What the limiter and the sender carry over midnight: tokens, ends of penalty and rest (slots), is there trouble?"""
+
+POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
+"""The reaction's state: stage pointer, step, last good pointer, was there one, rest days to come."""
+
+_RISE, _KEEP = equations.RISE, equations.COMPLAINT_MEMORY
+_PENALTY_FROM = 0.02
+_NEGLIGIBLE = 1e-9
+_MOST_PASSES = 64
+_MOST_PARTS = 4
+_WRONG_SHARE, _WRONG_MESSAGES = 0.10, 5.0
+
+
+_allowance = compiled(equations.allowance)
+_next_established = compiled(equations.next_established)
+_excess_share = compiled(equations.excess_share)
+_rate_strain = compiled(equations.rate_strain)
+_excess_strain = compiled(equations.excess_strain)
+_next_reputation = compiled(equations.next_reputation)
+_reputation_deferral = compiled(equations.reputation_deferral)
+
+
+def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any, wrong: Any) -> None:
+    """Simulate scenarios first..last-1; see `layout.Inputs` for what goes in.
+
+    Parameters
+    ----------
+    out : (N_ROWS, scenarios, providers, days) float array, written
+        Rows `layout.COUNTS`, then deferrals by cause in the order of `vocabulary.Cause`.
+    delays : (scenarios, providers, N_DELAY_BINS) float array, written
+        Delivered messages that were deferred at first, by delay.
+    wrong : (scenarios, providers) int array, written
+        First wrong day, -1 for none.
+    """
+    _chunk(first, last, inputs, out, delays, wrong)
+
+
+@compiled
+def _chunk(first, last, inp, out, delays, wrong):  # type: ignore[no-untyped-def]
+    n_cells = inp.age.shape[2] * (inp.attempts.shape[1] + 1) * N_FATES
+    shape = (inp.ring_slots, n_cells)
+    queue = Queue(
+        np.zeros(shape),
+        np.zeros(shape),
+        np.zeros(shape),
+        np.zeros(shape, np.int32),
+        np.zeros(inp.ring_slots, np.int64),
+    )
+    due = Due(
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros((N_FATES, N_CAUSES)),
+    )
+    held = np.zeros(inp.volume.shape[1])
+    for s in range(first, last):
+        for p in range(inp.volume.shape[0]):
+            wrong[s, p] = _provider(s, p, inp, out, delays[s, p], queue, due, held)
+
+
+@compiled
+def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-untyped-def]
+    """All days of one scenario at one provider; returns the first wrong day, or -1."""
+    w = inp.world[s, p]
+    established = w[0]
+    clear(queue.count, queue.birth, queue.bad, queue.cells, queue.occupied)
+    day = np.zeros(N_ROWS)
+    limiter = np.array([-1.0, -1.0, 0.0, 0.0])
+    mind = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
+    backlog = np.zeros(2)
+    last_seven = np.zeros(7)
+    segment_peaks = np.zeros(inp.mix.shape[2])
+    sums = np.zeros(3)
+    complaint_rate = 0.0
+    reputation = 1.0
+    queued = 0.0
+    active_days = 0.0
+    first_wrong = -1
+
+    for d in range(inp.volume.shape[1]):
+        day[:] = 0.0
+        tolerated = _allowance(established, reputation, w[24], w[1], w[2], w[3])
+        day[REPUTATION] = reputation
+        day[ALLOWANCE] = tolerated
+        day[ESTABLISHED] = established
+        volume, held_days = _todays_volume(p, d, inp, mind, backlog, held, day)
+        bad_share = 0.0
+        if volume > 0.0:
+            bad_share, complaint_rate = _todays_rates(p, d, inp, mind, volume, segment_peaks)
+        by_reputation = reputation < w[23]
+        today = (
+            tolerated,
+            _reputation_deferral(reputation),
+            w[10] * np.exp(-w[12] * active_days),
+            by_reputation or d < inp.opens[p],
+            volume,
+            bad_share,
+            held_days,
+        )
+        _slots(
+            d, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
+            inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p], inp.wait_mean[p],
+            inp.age[p], inp.early[s, p], limiter, queue, due, day, delays,
+        )  # fmt: skip
+
+        queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED]
+        day[QUEUED] = max(0.0, queued)
+        for row in range(N_ROWS):
+            out[row, s, p, d] = day[row]
+        excess = _excess_share(volume, tolerated)
+        last_seven[d % 7] = day[DELIVERED]
+        established = _next_established(established, day[DELIVERED], last_seven.max(), excess, w[4], _RISE)
+        sums *= _KEEP
+        sums[0] += day[DELIVERED] * complaint_rate
+        sums[1] += day[HARD_BOUNCED]
+        sums[2] += day[DELIVERED]
+        strain = (
+            _rate_strain(sums[0], sums[2], w[20])
+            + _rate_strain(sums[1], sums[2] + sums[1], w[21])
+            + _excess_strain(excess, w[22])
+        )
+        reputation = _next_reputation(reputation, strain, w[18], w[19])
+        if day[DELIVERED] >= 0.5:
+            active_days += 1.0
+
+        trouble_share = min(1.0, day[FIRST_TROUBLE] / volume) if volume > 0.0 else 0.0
+        if first_wrong < 0 and trouble_share > _WRONG_SHARE and day[FIRST_TROUBLE] >= _WRONG_MESSAGES:
+            first_wrong = d
+            if inp.stop_when_wrong:
+                break
+        if inp.reaction.shape[0] > 0 and volume > 0.0:
+            _react(inp.reaction, trouble_share, day[FIRST_TROUBLE], by_reputation and day[BLOCKED] > 0.0, mind)
+    return first_wrong
+
+
+@compiled
+def _todays_volume(p, d, inp, mind, backlog, held, day):  # type: ignore[no-untyped-def]
+    """The day's new messages, and for how many days they were held back on average."""
+    demand = inp.demand[p, d]
+    wanted = demand
+    if demand > 0.0 and inp.overflow == SPREAD:
+        wanted = max(demand, min(inp.target[p], demand + backlog[0]))
+    elif demand > 0.0 and inp.overflow == HOLD:
+        wanted = demand + backlog[0]
+    volume = inp.volume[p, d]
+    if inp.reaction.shape[0] > 0 and volume > 0.0:
+        if mind[RESTING] > 0.0:
+            mind[RESTING] -= 1.0
+            volume = 0.0
+        else:
+            stage = _stage(inp.stage_volume[p], inp.n_stages[p], mind[POINTER])
+            volume = min(stage, min(wanted, inp.ceiling[p, d]))
+    if inp.sampled:
+        volume = np.floor(volume + 0.5)
+    day[INJECTED] = volume
+    day[OVERFLOW] = max(0.0, wanted - volume)
+    if demand > 0.0:
+        backlog[0] = max(0.0, backlog[0] + demand - volume)
+    if inp.overflow != HOLD:
+        return volume, 0.0
+    held[d] = demand
+    held_days = 0.0
+    left = volume
+    i = int(backlog[1])
+    while left > 0.0 and i <= d:
+        sent = min(left, held[i])
+        held_days += sent * (d - i)
+        held[i] -= sent
+        left -= sent
+        if held[i] <= 1e-9:
+            i += 1
+    backlog[1] = min(i, d)
+    return volume, held_days / max(volume, 1e-9)
+
+
+@compiled
+def _stage(stages, n_stages, pointer):  # type: ignore[no-untyped-def]
+    """Volume at a real-valued pointer: geometric between two stages, halved below the first."""
+    if pointer < 0.0:
+        return max(1.0, stages[0] / 2.0 ** (-pointer))
+    low = int(pointer)
+    if low >= n_stages - 1:
+        return stages[n_stages - 1]
+    x = pointer - low
+    return stages[low] if x == 0.0 else stages[low] ** (1.0 - x) * stages[low + 1] ** x
+
+
+@compiled
+def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-def]
+    """Share of bad addresses and complaint rate of the segments that are mailed today."""
+    low = high = d
+    between = 0.0
+    if inp.reaction.shape[0] > 0:
+        last = inp.n_stages[p] - 1
+        position = min(max(mind[POINTER], 0.0), float(last))
+        low = inp.stage_day[p, int(position)]
+        high = inp.stage_day[p, min(last, int(position) + 1)]
+        between = position - int(position)
+    bad = 0.0
+    complaints = 0.0
+    for g in range(peaks.shape[0]):
+        share = (1.0 - between) * inp.mix[p, low, g] + between * inp.mix[p, high, g]
+        first_contacts = volume * share if inp.transactional else max(0.0, volume * share - peaks[g])
+        peaks[g] = max(peaks[g], volume * share)
+        bad += first_contacts * inp.hard_bounce_rate[p, g]
+        complaints += share * inp.complaint_rate[p, g]
+    return bad / volume, complaints
+
+
+@compiled
+def _slots(
+    d, w, today, luck, sampled, slot_seconds, pause_slots, pace,
+    attempts, class_of_cause, wait_first, wait_n, wait_share, wait_mean, age, early, limiter, queue, due, day, delays,
+):  # type: ignore[no-untyped-def]  # fmt: skip
+    """All slots of one day: new mail and retries meet the provider, deferred mail goes back to the queue."""
+    tolerated, doubt, greylisting, blocks, volume, bad_share, held_days = today
+    count, birth, bad, cells, occupied = queue
+    cell_of, left, mean_birth, mean_bad, part_of, deferred, again, first_deferred = due
+    hourly_share, rejection_cost, penalty_slots, excess_rejected = w[5], w[6], w[8], w[9]
+    grey_delay, base_deferral, hopeless_share, trouble_deferral = w[11], w[13], w[14], w[15]
+    trouble_starts, trouble_ends, auth_refused = w[16], w[17], w[25]
+    n_firsts = attempts.shape[0]
+    n_classes = (n_firsts + 1) * N_FATES
+    grey_class = class_of_cause[GREYLISTING]
+    length = occupied.shape[0]
+    n_slots = pace.shape[0]
+    size = max(1.0, hourly_share * tolerated)
+    coarse = max(1, int(7200.0 / slot_seconds))
+    refill = hourly_share * tolerated * slot_seconds / 3600.0
+    bucket = size if limiter[BUCKET] < 0.0 else min(limiter[BUCKET], size)
+    closed_until = limiter[CLOSED_UNTIL]
+    rest_until = int(limiter[REST_UNTIL])
+    trouble = limiter[TROUBLE] > 0.0
+    used = 0.0
+    refusals = 0.0
+    injected = 0.0
+    day_key = mixed(luck + np.uint64(d + 1) * MIX1)
+    penalty_waits = uniform(day_key, _PENALTY) < w[7]
+
+    for i in range(n_slots):
+        now = d * n_slots + i
+        at = now % length
+        slot_key = mixed(day_key + np.uint64(i + 1) * MIX2)
+        flip = uniform(slot_key, _TROUBLE)
+        trouble = flip >= trouble_ends if trouble else flip < trouble_starts
+        bucket = min(size, bucket + refill)
+        upto = volume * pace[i]
+        if sampled:
+            upto = np.floor(upto + 0.5)
+        new = upto - injected
+        injected = upto
+        if new > 0.0:
+            hopeless = part(new, hopeless_share, slot_key, _HOPELESS, sampled)
+            born = now - held_days * n_slots
+            for fate in range(N_FATES):
+                n = hopeless if fate == HOPELESS else new - hopeless
+                if n > 0.0:
+                    put(count, birth, bad, cells, occupied, at, fate, n, born, bad_share)
+        if occupied[at] == 0:
+            continue
+        if now < rest_until:
+            postpone(count, birth, bad, cells, occupied, at, rest_until % length)
+            continue
+
+        hurt = False
+        passes = 0
+        while occupied[at] > 0:
+            passes += 1
+            if passes > _MOST_PASSES and not sampled:  # flows shrink for ever
+                postpone(count, birth, bad, cells, occupied, at, (at + 1) % length)
+                break
+            key = mixed(slot_key + np.uint64(passes) * GOLDEN)
+            n_cells, undecided = take(
+                count, birth, bad, cells, occupied, at, cell_of, left, mean_birth, mean_bad
+            )
+            day[ATTEMPTS] += undecided
+            first_deferred[:] = 0.0
+
+            if blocks:
+                day[BLOCKED] += undecided
+                for j in range(n_cells):
+                    if cell_of[j] < N_FATES:
+                        day[FIRST_TROUBLE] += left[j]
+                continue
+            if now < closed_until:
+                hurt = True
+                day[DEFERRED + PENALTY] += undecided
+                for j in range(n_cells):
+                    cell = cell_of[j]
+                    deferred[j] = left[j]
+                    again[j] = 0.0
+                    left[j] = 0.0
+                    if cell < N_FATES:
+                        first_deferred[cell, PENALTY] = deferred[j]
+                        day[FIRST_TROUBLE] += deferred[j]
+                undecided = 0.0
+            else:
+                for j in range(n_cells):
+                    deferred[j] = 0.0
+                refused = part(undecided, auth_refused, key, _AUTH, sampled)
+                if refused > 0.0:
+                    share_out(left, n_cells, refused, undecided, uniform(key, _SHARE), sampled, part_of)
+                    day[BLOCKED] += refused
+                    undecided -= refused
+                for cause in (SYSTEM, DOUBT):
+                    chance = doubt
+                    if cause == SYSTEM:
+                        chance = trouble_deferral if trouble else base_deferral
+                    n = part(undecided, chance, key, _NOISE + cause, sampled)
+                    if n > 0.0:
+                        u = uniform(key, _SHARE + 16 * cause)
+                        share_out(left, n_cells, n, undecided, u, sampled, part_of)
+                        day[DEFERRED + cause] += n
+                        undecided -= n
+                        for j in range(n_cells):
+                            deferred[j] += part_of[j]
+                            if cell_of[j] < N_FATES:
+                                first_deferred[cell_of[j], cause] += part_of[j]
+                for j in range(n_cells):
+                    again[j] = deferred[j]
+                    if left[j] <= 0.0:
+                        continue
+                    cell = cell_of[j]
+                    chance = 0.0
+                    if cell < N_FATES:
+                        chance = greylisting
+                    elif cell % n_classes >= n_classes - N_FATES:
+                        k = cell // n_classes
+                        chance = early[k]
+                        waited = (now - mean_birth[j]) * slot_seconds
+                        if waited > 1.5 * age[grey_class, k] + slot_seconds:  # it rested on the way
+                            chance = 1.0 if waited < grey_delay else 0.0
+                    if chance > 0.0:
+                        n = part(left[j], chance, key, _GREY + 16 * cell, sampled)
+                        day[DEFERRED + GREYLISTING] += n
+                        deferred[j] += n
+                        again[j] += n
+                        left[j] -= n
+                        undecided -= n
+                        if cell < N_FATES:
+                            first_deferred[cell, GREYLISTING] += n
+                    if cell % N_FATES == HOPELESS:
+                        n = left[j]
+                        day[DEFERRED + STUCK] += n
+                        deferred[j] += n
+                        undecided -= n
+                        left[j] = 0.0
+                        if cell < N_FATES:
+                            first_deferred[cell, STUCK] += n
+
+            if undecided > _NEGLIGIBLE:  # the limiter
+                room = max(0.0, min(bucket, tolerated - used))
+                if sampled:
+                    room = np.floor(room + 1e-9)
+                passing = min(undecided, room)
+                u = uniform(key, _SPLIT) if passing < undecided else 0.0
+                if passing < undecided:
+                    share_out(left, n_cells, passing, undecided, u, sampled, part_of)
+                else:
+                    for j in range(n_cells):
+                        part_of[j] = left[j]
+                for j in range(n_cells):
+                    n = part_of[j]
+                    cell = cell_of[j]
+                    if n <= 0.0:
+                        continue
+                    bounced = part(n, mean_bad[j], key, _BAD + 16 * cell, sampled)
+                    day[HARD_BOUNCED] += bounced
+                    n -= bounced
+                    day[DELIVERED] += n
+                    if cell >= N_FATES:
+                        group = (cell % n_classes) // N_FATES
+                        nominal = age[grey_class if group == n_firsts else group, cell // n_classes]
+                        waited = max(0.0, (now - mean_birth[j]) * slot_seconds)
+                        day[DELAYED] += n
+                        day[DELAY_SECONDS] += n * waited
+                        delays[_delay_bin(nominal if abs(waited - nominal) < slot_seconds else waited)] += n
+                over = undecided - passing
+                bucket = max(0.0, bucket - passing - rejection_cost * over)
+                used = min(tolerated, used + passing + rejection_cost * over)
+                if over > 0.0:
+                    refusals += over
+                    for j in range(n_cells):
+                        if cell_of[j] < N_FATES:
+                            day[FIRST_TROUBLE] += left[j]
+                    rejected = part(over, excess_rejected, key, _REJECT, sampled)
+                    if rejected > 0.0:
+                        u = uniform(key, _SHARE + 16 * _REJECT)
+                        share_out(left, n_cells, rejected, over, u, sampled, part_of)
+                        day[BLOCKED] += rejected
+                    hurt = hurt or rejected < over
+                    day[DEFERRED + LIMIT] += over - rejected
+                    for j in range(n_cells):
+                        deferred[j] += left[j]
+                        if cell_of[j] < N_FATES:
+                            first_deferred[cell_of[j], LIMIT] += left[j]
+
+            # what was deferred waits for its next attempt, or expires if that would come too late
+            for j in range(n_cells):
+                total = deferred[j]
+                if total <= 0.0:
+                    continue
+                cell = cell_of[j]
+                k = cell // n_classes
+                group = (cell % n_classes) // N_FATES
+                if k == 0:
+                    day[FIRST_4XX] += total
+                # after a first attempt the cause decides wait and class; later only greylisted mail has two ways
+                for cause in range(DOUBT + 1 if k == 0 else 2):
+                    if k == 0:
+                        n = first_deferred[cell, cause]
+                        row = cause
+                        to_group = n_firsts if cause == GREYLISTING else class_of_cause[cause]
+                    else:
+                        row = N_CAUSES - 1 + k
+                        to_group = group
+                        if group < n_firsts:
+                            n = total if cause == 0 else 0.0
+                        elif cause == 0:
+                            n = again[j]
+                        else:
+                            n = total - again[j]
+                            to_group = grey_class
+                    if n <= 0.0:
+                        continue
+                    if k + 1 >= attempts[grey_class if to_group == n_firsts else to_group]:
+                        day[EXPIRED] += n
+                        continue
+                    next_cell = (k + 1) * n_classes + to_group * N_FATES + cell % N_FATES
+                    # systematic sampling of the due slots: few puts, every message's own law
+                    n_parts = 1
+                    u = 0.0
+                    if not sampled:
+                        mean = wait_mean[row]
+                        n_parts = 2
+                    else:
+                        if wait_n[row] > 1:
+                            u = uniform(key, _WAIT + 16 * (cell * 8 + cause))
+                            n_parts = 1 if cell % N_FATES == HOPELESS else int(min(n, _MOST_PARTS))
+                    before = 0.0
+                    o = 0
+                    for part_number in range(n_parts):
+                        if sampled:
+                            upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + u)
+                            quantile = (part_number + u) / n_parts
+                            while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:
+                                o += 1
+                            offset = wait_first[row] + o
+                            if cell % N_FATES == HOPELESS:  # never meets the limiter: gathered in coarser steps
+                                step = min(coarse, max(1, offset // 2))
+                                beyond = (now + offset) % step
+                                up = uniform(key, _WAIT + 16 * (cell * 8 + 7)) * step < beyond
+                                offset += step - beyond if up and beyond > 0 else -beyond
+                        else:
+                            share = mean - np.floor(mean)
+                            offset = int(mean) + part_number
+                            upto = n if part_number == 1 else n * (1.0 - share)
+                        moved = upto - before
+                        before = upto
+                        if moved > 0.0:
+                            later = (now + offset) % length
+                            put(
+                                count, birth, bad, cells, occupied, later, next_cell, moved, mean_birth[j], mean_bad[j]
+                            )
+
+        if penalty_waits and refusals > _PENALTY_FROM * tolerated:
+            penalty_waits = False
+            closed_until = now + 1 + penalty_slots
+        if hurt and pause_slots > 0:
+            rest_until = now + 1 + pause_slots
+
+    limiter[BUCKET] = bucket
+    limiter[CLOSED_UNTIL] = closed_until
+    limiter[REST_UNTIL] = rest_until
+    limiter[TROUBLE] = 1.0 if trouble else 0.0
+
+
+@compiled
+def _delay_bin(seconds):  # type: ignore[no-untyped-def]
+    if seconds <= SHORTEST_DELAY:
+        return 0
+    return min(N_DELAY_BINS - 1, int(np.log2(seconds / SHORTEST_DELAY) * BINS_PER_DOUBLING) + 1)
+
+
+@compiled
+def _react(reaction, share, troubled, blocked, mind):  # type: ignore[no-untyped-def]
+    """Move the stage pointer the morning after a day with mail; `reaction` as `Reaction.to_array`."""
+    hold_above, hold_messages, back_above, back_stages, cut, recovery, rest_days = (
+        reaction[0],
+        reaction[1],
+        reaction[2],
+        reaction[3],
+        reaction[4],
+        reaction[5],
+        reaction[6],
+    )
+    if not blocked and not (share > hold_above and troubled >= hold_messages):
+        mind[GOOD_POINTER] = mind[POINTER]
+        mind[ANY_GOOD] = 1.0
+        mind[POINTER] += mind[STEP]
+        mind[STEP] = min(1.0, recovery * mind[STEP])
+        return
+    if mind[ANY_GOOD] == 0.0:
+        mind[POINTER] -= 1.0
+    else:
+        if blocked or share > back_above:
+            mind[GOOD_POINTER] -= back_stages
+        mind[POINTER] = mind[GOOD_POINTER]
+    mind[STEP] *= cut
+    if blocked:
+        mind[RESTING] = rest_days

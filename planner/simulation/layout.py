@@ -1,0 +1,164 @@
+"""How the slot loop's arrays are laid out: rows of the result, columns of the world, inputs, the queue."""
+
+from typing import Any, NamedTuple
+
+COUNTS = (
+    "injected",
+    "attempts",
+    "delivered",
+    "hard_bounced",
+    "blocked",
+    "expired",
+    "queued",
+    "first_4xx",
+    "first_trouble",
+    "overflow",
+    "reputation",
+    "allowance",
+    "established",
+    "delayed",
+    "delay_seconds",
+)
+"""Rows of the result; the deferrals by cause follow, in the order of `vocabulary.Cause`.
+
+`delayed` counts deliveries of mail that was deferred at first, `delay_seconds` sums their delays.
+`reputation`, `allowance` and `established` are those of the day's midnight.
+"""
+
+(
+    INJECTED,
+    ATTEMPTS,
+    DELIVERED,
+    HARD_BOUNCED,
+    BLOCKED,
+    EXPIRED,
+    QUEUED,
+    FIRST_4XX,
+    FIRST_TROUBLE,
+    OVERFLOW,
+    REPUTATION,
+    ALLOWANCE,
+    ESTABLISHED,
+    DELAYED,
+    DELAY_SECONDS,
+) = range(len(COUNTS))
+DEFERRED = len(COUNTS)
+N_CAUSES = 7
+LIMIT, PENALTY, GREYLISTING, SYSTEM, STUCK, DOUBT = range(N_CAUSES - 1)
+N_ROWS = DEFERRED + N_CAUSES
+
+WORLD = (
+    "established",
+    "cold",
+    "jump",
+    "fades_at",
+    "idle_decay",
+    "hourly_share",
+    "rejection_cost",
+    "penalty_chance",
+    "penalty_slots",
+    "excess_rejected",
+    "greylisting_probability",
+    "greylisting_delay_seconds",
+    "greylisting_fade",
+    "base_deferral",
+    "stuck_share",
+    "trouble_deferral",
+    "trouble_starts",
+    "trouble_ends",
+    "reputation_recovery",
+    "reputation_sensitivity",
+    "complaint_limit",
+    "hard_bounce_limit",
+    "excess_limit",
+    "block_below",
+    "auth",
+    "auth_refused",
+)
+"""A provider's parameters as the slot loop uses them: chances per slot, volumes over all IPs."""
+
+SKIP, SPREAD, HOLD = range(3)
+"""What becomes of mail that is not sent today; `old_path` is counted as SKIP."""
+
+HOPEFUL, HOPELESS = range(2)
+N_FATES = 2
+"""Drawn at a message's birth: a hopeless mailbox answers 4xx until the message expires."""
+
+N_DELAY_BINS = 96
+SHORTEST_DELAY = 30.0
+BINS_PER_DOUBLING = 6.0
+
+
+class Inputs(NamedTuple):
+    """What one run needs; S scenarios, P providers, G segments, D days, n slots a day.
+
+    `world` (S, P, len(WORLD)); `keys` (S, P) uint64; `volume`, `demand`, `ceiling` (P, D) messages;
+    `opens` (P,) day from which the provider takes mail; `mix` (P, D, G) shares; `complaint_rate`,
+    `hard_bounce_rate` (P, G); `pace` (P, n) cumulative shares; `target` (P,) messages;
+    `stage_volume`, `stage_day` (P, D), `n_stages` (P,); `reaction` (7,), empty without one; the tables of
+    `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at attempt k.
+    """
+
+    world: Any
+    keys: Any
+    volume: Any
+    demand: Any
+    ceiling: Any
+    opens: Any
+    mix: Any
+    complaint_rate: Any
+    hard_bounce_rate: Any
+    pace: Any
+    target: Any
+    stage_volume: Any
+    stage_day: Any
+    n_stages: Any
+    reaction: Any
+    attempts: Any
+    class_of_cause: Any
+    wait_first: Any
+    wait_n: Any
+    wait_share: Any
+    wait_mean: Any
+    age: Any
+    early: Any
+    pause_slots: Any
+    transactional: bool
+    overflow: int
+    slot_seconds: float
+    ring_slots: int
+    sampled: bool
+    stop_when_wrong: bool
+
+
+class Queue(NamedTuple):
+    """Mail that waits, as a ring of slots; L slots, N cells.
+
+    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages, `birth`
+    (L, N) sum of their birth slots, `bad` (L, N) sum of their chances to have a bad address; `cells` (L, N) the
+    occupied cells of a slot, the first `occupied` (L,) of it.
+    """
+
+    count: Any
+    birth: Any
+    bad: Any
+    cells: Any
+    occupied: Any
+
+
+class Due(NamedTuple):
+    """Mail attempted now; N cells.
+
+    `cell` (N,); `left` (N,) messages not yet decided; `birth`, `bad` (N,) their mean birth slot and share of bad
+    addresses; `part` (N,) what the last sharing out gave; `deferred` (N,) messages deferred so far, `again` (N,) those of them that stay greylisted;
+    `first_deferred` (fates, causes) first attempts deferred so far.
+    """
+
+    cell: Any
+    left: Any
+    birth: Any
+    bad: Any
+    part: Any
+    deferred: Any
+    again: Any
+    first_deferred: Any

@@ -1,0 +1,381 @@
+"""simulate(): a schedule against many scenarios, on as many threads as the machine has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.catalogue import catalogue
+from planner.inputs.provider import PARAMETERS
+from planner.inputs.retry import DEFAULT_RETRY, RetryPolicy
+from planner.inputs.schedule import for_sender
+from planner.simulation import equations, layout
+from planner.simulation.beliefs import Beliefs, draw, name_key
+from planner.simulation.forecast import Forecast
+from planner.vocabulary import Bools, Floats
+
+if TYPE_CHECKING:
+    from planner.inputs.reaction import Reaction
+    from planner.inputs.schedule import Schedule
+    from planner.inputs.sender import Sender
+
+Progress = Callable[[float], None]
+"""Called with the share done; stops the work by raising, for instance `Cancelled`."""
+
+Retry = RetryPolicy | Mapping[str, RetryPolicy] | None
+
+_OVERFLOW = {"skip": 0, "old_path": 0, "spread": 1, "hold": 2}
+_ITEMS = ("spf", "dkim", "dmarc", "ptr", "tls", "one_click")
+
+
+def simulate(
+    sender: Sender,
+    schedule: Schedule,
+    retry: Retry = None,
+    *,
+    reaction: Reaction | None = None,
+    beliefs: Beliefs | None = None,
+    scenarios: int | None = None,
+    seed: int = 0,
+    slot_minutes: int = 15,
+    progress: Progress | None = None,
+) -> Forecast:
+    """Simulate a schedule in many scenarios.
+
+    Parameters
+    ----------
+    sender : Sender
+    schedule : Schedule
+        Messages by provider, segment and day; must name the sender's providers.
+    retry : RetryPolicy or mapping of provider to RetryPolicy, optional
+        The default policy where left out.
+    reaction : Reaction, optional
+        What the sender does the morning after trouble; without one the schedule is followed blindly.
+    beliefs : Beliefs, optional
+        Drawn from the catalogue's priors where left out.
+    scenarios : int, optional
+        500 for the prior; all of `beliefs`, which are resampled if another number is asked for.
+    seed : int
+        The same seed gives the same forecast, bit for bit, on any number of threads.
+    slot_minutes : int
+        Length of a slot; divides the day.
+    progress : callable, optional
+        Called with the share done, from the calling thread.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    InputError
+        If schedule, policies or beliefs do not fit the sender.
+    """
+    checked = for_sender(schedule, sender)
+    believed = _beliefs(sender, beliefs, scenarios, seed)
+    policies = policies_of(sender, retry)
+    run = Run(sender, believed, policies, seed, slot_minutes)
+    rows, delays, _ = run.counts(checked.volume, reaction, first_day=0, progress=progress)
+    return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays)
+
+
+def warm_up() -> None:
+    """Compile the slot loop, or read its machine code from the cache; later calls then start at once."""
+    from planner.inputs.schedule import Schedule
+    from planner.inputs.sender import Sender
+
+    sender = Sender.from_dict(
+        {
+            "audience": {"providers": {"gmail": 1}},
+            "target": {"volume": 10},
+            "send_days": "daily",
+            "n_ips": 1,
+            "domain": "used",
+            "start": "2027-01-04",
+        }
+    )
+    schedule = Schedule(sender.provider_names, ("all",), sender.dates(2), np.full((1, 1, 2), 10.0))
+    simulate(sender, schedule, scenarios=2)
+
+
+def policies_of(sender: Sender, retry: Retry) -> dict[str, RetryPolicy]:
+    """Return one policy per provider of the sender.
+
+    Raises
+    ------
+    InputError
+        If a mapping lacks a provider.
+    """
+    if retry is None or isinstance(retry, RetryPolicy):
+        return dict.fromkeys(sender.provider_names, retry or DEFAULT_RETRY)
+    missing = [name for name in sender.provider_names if name not in retry]
+    if missing:
+        raise InputError(f"No retry policy for '{missing[0]}'. Give one per provider, or one for all.")
+    return {name: retry[name] for name in sender.provider_names}
+
+
+def _beliefs(sender: Sender, beliefs: Beliefs | None, scenarios: int | None, seed: int) -> Beliefs:
+    if scenarios is not None and not 1 <= scenarios <= 1_000_000:
+        raise InputError(f"scenarios is {scenarios}. Ask for 1 to 1,000,000.")
+    if beliefs is None:
+        return draw(sender, scenarios or 500, seed)
+    known = beliefs.for_providers(sender.provider_names)
+    return known if scenarios in (None, len(known)) else known.resampled(scenarios or len(known), seed)
+
+
+class Run:
+    """What does not depend on the schedule, prepared once: a search judges many schedules by one run."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        beliefs: Beliefs,
+        policies: Mapping[str, RetryPolicy],
+        seed: int,
+        slot_minutes: int = 15,
+        *,
+        sampled: bool = True,
+    ) -> None:
+        from planner.simulation import backoff
+
+        if 1440 % slot_minutes:
+            raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
+        self.sender = sender
+        self.beliefs = beliefs
+        self.sampled = sampled
+        self.slot_seconds = 60.0 * slot_minutes
+        own = [policies[name] for name in sender.provider_names]
+        self._backoff = backoff.tabulate(own, self.slot_seconds)
+        n_attempts = self._backoff.age.shape[2]
+        delays = beliefs.parameter("greylisting_delay_seconds")
+        greylists = (beliefs.parameter("greylisting_probability") > 0.0).any(axis=0)
+        self._early = np.zeros((*delays.shape, n_attempts))
+        for p in np.flatnonzero(greylists):
+            self._early[:, p] = backoff.still_early(own[p], delays[:, p], n_attempts)
+        self._world = worlds(sender, beliefs, self.slot_seconds)
+        self._keys = luck_keys(sender.provider_names, len(beliefs), seed)
+        pace = np.cumsum(sender.pace(slot_minutes))
+        self._pace = np.tile(pace / pace[-1], (len(own), 1))
+
+    def counts(
+        self,
+        volume: Floats,
+        reaction: Reaction | None,
+        *,
+        first_day: int = 0,
+        stop_when_wrong: bool = False,
+        progress: Progress | None = None,
+    ) -> tuple[Floats, Floats, Any]:
+        """Run a schedule; volume : (providers, segments, days) float array, messages.
+
+        Returns
+        -------
+        rows : (layout.N_ROWS, scenarios, providers, days) float array
+        delays : (scenarios, providers, layout.N_DELAY_BINS) float array
+        wrong : (scenarios, providers) int array
+            First wrong day, -1 for none.
+        """
+        from planner.simulation import kernel
+
+        inputs = self._inputs(volume, reaction, stop_when_wrong)
+        n_scenarios, n_providers = self._keys.shape
+        rows = np.zeros((layout.N_ROWS, n_scenarios, n_providers, volume.shape[2]))
+        delays = np.zeros((n_scenarios, n_providers, layout.N_DELAY_BINS))
+        wrong = np.full((n_scenarios, n_providers), -1)
+        steps = _chunks(n_scenarios, n_providers * volume.shape[2] * self._pace.shape[1])
+        with ThreadPoolExecutor(n_threads()) as pool:
+            jobs = [pool.submit(kernel.run_chunk, a, b, inputs, rows, delays, wrong) for a, b in steps]
+            try:
+                for done, job in enumerate(as_completed(jobs), start=1):
+                    job.result()
+                    if progress is not None:
+                        progress(done / len(jobs))
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+        return rows, delays, wrong
+
+    def _inputs(self, volume: Floats, reaction: Reaction | None, stop_when_wrong: bool) -> Any:
+        from planner.simulation import kernel
+
+        sender, table = self.sender, self._backoff
+        total = volume.sum(axis=1)
+        n_days = total.shape[1]
+        demand = sender.demand(n_days)
+        mix = _mix(sender, volume)
+        stages, stage_days, n_stages, ceiling = _stages(total, demand)
+        segments = sender.audience.segments
+        single = mix.shape[2] != len(segments)
+        rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
+        if single:
+            rates = np.array([[s.share for s in segments]]) @ rates / sum(s.share for s in segments)
+        by_provider = np.tile(rates, (len(sender.provider_names), 1, 1))
+        return layout.Inputs(
+            world=self._world,
+            keys=self._keys,
+            volume=total,
+            demand=demand,
+            ceiling=ceiling,
+            opens=_opens(sender, n_days),
+            mix=mix,
+            complaint_rate=by_provider[:, :, 0].copy(),
+            hard_bounce_rate=by_provider[:, :, 1].copy(),
+            pace=self._pace,
+            target=sender.targets(),
+            stage_volume=stages,
+            stage_day=stage_days,
+            n_stages=n_stages,
+            reaction=np.zeros(0) if reaction is None else reaction.to_array(),
+            attempts=table.attempts,
+            class_of_cause=table.class_of_cause,
+            wait_first=table.wait_first,
+            wait_n=table.wait_n,
+            wait_share=table.wait_share,
+            wait_mean=table.wait_mean,
+            age=table.age,
+            early=self._early,
+            pause_slots=table.pause_slots,
+            transactional=sender.kind == "transactional",
+            overflow=_OVERFLOW[sender.overflow],
+            slot_seconds=self.slot_seconds,
+            ring_slots=table.ring_slots,
+            sampled=self.sampled,
+            stop_when_wrong=stop_when_wrong,
+        )
+
+
+def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
+    """Return the providers' parameters as the slot loop uses them.
+
+    Returns
+    -------
+    (scenarios, providers, len(layout.WORLD)) float array
+    """
+
+
+    values = {name: beliefs.values[:, :, k] for k, name in enumerate(PARAMETERS)}
+    slots_an_hour = 3600.0 / slot_seconds
+    weight = values["ip_weight"]
+    domains = limiter_domains(sender)
+    factor = values["new_domain_factor"] if sender.domain == "new" else np.ones_like(weight)
+    auth, refused = _authentication(sender, values)
+    derived = {
+        "established": established_at_start(sender, values),
+        "cold": equations.cold_volume(values["cold_allowance"], sender.n_ips, weight, factor, domains),
+        "jump": equations.one_day_jump(values["daily_growth"]),
+        "fades_at": values["growth_fades_at"] * domains * float(sender.n_ips) ** weight,
+        "penalty_slots": values["penalty_hours"] * slots_an_hour,
+        "trouble_starts": np.minimum(1.0, 1.0 / (values["trouble_every_days"] * 24.0 * slots_an_hour)),
+        "trouble_ends": np.minimum(1.0, 1.0 / (values["trouble_hours"] * slots_an_hour)),
+        "auth": auth,
+        "auth_refused": refused,
+    }
+    return np.stack([derived.get(name, values.get(name)) for name in layout.WORLD], axis=2).astype(float)
+
+
+def established_at_start(sender: Sender, values: Mapping[str, Floats]) -> Floats:
+    """Established volume on the first day from the sender's history, (scenarios, providers), messages/day."""
+    domain, ip, idle = sender.past()
+    cooled = equations.cooling(values["idle_decay"], idle)
+    return equations.history_established(values["ip_weight"], values["history_carried"], domain, ip, cooled)
+
+
+def limiter_domains(sender: Sender) -> Floats:
+    """Return how many limiters stand behind each provider, (providers,): 1, or its recipient domains."""
+    facts = catalogue()
+    many = [facts.provider(name).limiter_scope == "recipient_domain" for name in sender.provider_names]
+    counts = [sender.audience.n_domains(name) if m else 1 for name, m in zip(sender.provider_names, many, strict=True)]
+    return np.array(counts, dtype=float)
+
+
+def luck_keys(providers: tuple[str, ...], scenarios: int, seed: int) -> Any:
+    """Return the key of each scenario's and provider's luck, (scenarios, providers) uint64 array.
+
+    A provider's luck hangs on its name, not on its place: mailing one more changes nothing for the others.
+    """
+    names = np.array([name_key(f"luck {name}") for name in providers], dtype=np.uint64)
+    numbers = np.arange(scenarios, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        golden = np.uint64(0x9E3779B97F4A7C15)
+        base = _mixed(np.uint64(seed % 2**64) + golden)
+        of_scenario = _mixed(base + (numbers + np.uint64(1)) * golden)
+        return _mixed(of_scenario[:, None] ^ names[None, :])
+
+
+def n_threads() -> int:
+    """Return how many threads to simulate on: the processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _mixed(x: Any) -> Any:
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _chunks(n_scenarios: int, slots_each: int) -> list[tuple[int, int]]:
+    """Cut the scenarios so that a chunk stays below about a tenth of a second."""
+    size = max(1, min(-(-n_scenarios // n_threads()), 400_000 // slots_each))
+    return [(a, min(a + size, n_scenarios)) for a in range(0, n_scenarios, size)]
+
+
+def _authentication(sender: Sender, values: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+    """Return the factor on the allowance and the share refused for what is known to be missing."""
+    factor = np.ones_like(values["ip_weight"])
+    accepted = np.ones_like(factor)
+    for item in _ITEMS:
+        if getattr(sender.authentication, item) == "no":
+            factor = factor * values[f"missing_{item}_factor"]
+            accepted = accepted * (1.0 - values[f"missing_{item}_refused"])
+    return factor, 1.0 - accepted
+
+
+def _mix(sender: Sender, volume: Floats) -> Floats:
+    """Return the share of each segment in the day's mail, (providers, days, segments)."""
+    if volume.shape[1] == 1:
+        return np.ascontiguousarray(sender.mix(volume[:, 0]))
+    total = volume.sum(axis=1, keepdims=True)
+    share = np.where(total > 0.0, volume / np.maximum(total, 1e-9), 1.0 / volume.shape[1])
+    return np.ascontiguousarray(share.transpose(0, 2, 1))
+
+
+def _opens(sender: Sender, n_days: int) -> Any:
+    """Return the day from which each provider takes mail at all: its gate's admission, else 0."""
+    facts = catalogue()
+    return np.array(
+        [
+            0
+            if facts.provider(name).gate is None
+            else n_days
+            if name not in sender.admissions
+            else max(0, (sender.admissions[name] - sender.start).days)
+            for name in sender.provider_names
+        ]
+    )
+
+
+def _stages(total: Floats, demand: Floats) -> tuple[Floats, Any, Any, Floats]:
+    """Return what a reaction steps through, see `layout.Inputs`.
+
+    A stage is the running maximum of the schedule over its days with mail, and the day that set it.
+    Where the schedule dips below that maximum though the demand would not, the dip is a ceiling.
+    """
+    n_providers, n_days = total.shape
+    stages = np.zeros((n_providers, n_days))
+    days = np.zeros((n_providers, n_days), dtype=np.int64)
+    counts = np.zeros(n_providers, dtype=np.int64)
+    for p in range(n_providers):
+        sent = np.flatnonzero(total[p] > 0.0)
+        highest = np.maximum.accumulate(total[p, sent])
+        counts[p] = len(sent)
+        stages[p, : len(sent)] = highest
+        sets = np.where(total[p, sent] >= highest, np.arange(len(sent)), 0)
+        days[p, : len(sent)] = sent[np.maximum.accumulate(sets)] if len(sent) else 0
+    highest = np.maximum.accumulate(total, axis=1)
+    dips = total < np.minimum(highest, demand) * (1.0 - 1e-9) - 0.5
+    return stages, days, counts, np.where(dips, total, np.inf)

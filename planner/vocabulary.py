@@ -1,0 +1,120 @@
+"""The words of the field: enumerations, array aliases, and numbers and dates as people say them."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+class Cause(StrEnum):
+    """Why an attempt was answered 4xx; the order is that of every causes axis."""
+
+    LIMIT = "limit"
+    PENALTY = "penalty"
+    GREYLISTING = "greylisting"
+    SYSTEM = "system"
+    STUCK = "stuck"
+    REPUTATION = "reputation"
+    AUTHENTICATION = "authentication"
+
+
+class Confidence(StrEnum):
+    """How far a number can be trusted, best first."""
+
+    OFFICIAL = "official"
+    PRACTITIONER = "practitioner"
+    INFERRED = "inferred"
+    DEFAULT = "default"
+
+
+class Weekday(StrEnum):
+    """Day of the week, Monday first as in ``date.weekday()``."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+WEEKDAYS: tuple[Weekday, ...] = tuple(Weekday)
+
+
+def in_100(probability: float) -> str:
+    """Say a probability in counts.
+
+    Certainty is only said of certainty: 0.999 is "more than 99 in 100".
+
+    Examples
+    --------
+    >>> in_100(0.7137), in_100(0.0), in_100(0.001), in_100(0.999)
+    ('71 in 100', '0 in 100', 'less than 1 in 100', 'more than 99 in 100')
+    """
+    count = round(100 * probability)
+    if count == 0 and probability > 0:
+        return "less than 1 in 100"
+    if count == 100 and probability < 1:
+        return "more than 99 in 100"
+    return f"{count} in 100"
+
+
+def rounded(value: float) -> str:
+    """Say a forecast number with two significant digits; below 100 to the whole message.
+
+    Examples
+    --------
+    >>> rounded(49_731), rounded(1_250), rounded(57.0), rounded(0.0)
+    ('50,000', '1,200', '57', '0')
+    """
+    if not math.isfinite(value) or abs(value) < 100:
+        return whole(value)
+    digits = 1 - math.floor(math.log10(abs(value)))
+    return f"{round(value, digits):,.0f}"
+
+
+def whole(value: float) -> str:
+    """Say a count exactly, with thousands separators.
+
+    Examples
+    --------
+    >>> whole(12345.2)
+    '12,345'
+    """
+    return f"{round(value):,}" if math.isfinite(value) else "unknown"
+
+
+def day_text(day: date) -> str:
+    """Say a date with its weekday, in English whatever the machine's locale.
+
+    Examples
+    --------
+    >>> day_text(date(2026, 11, 25))
+    'Wednesday 25 November 2026'
+    """
+    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def short_day(day: date) -> str:
+    """Say a date briefly, for table columns.
+
+    Examples
+    --------
+    >>> short_day(date(2026, 11, 25))
+    'Wed 25 Nov'
+    """
+    return f"{_WEEKDAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}"

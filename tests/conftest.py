@@ -1,0 +1,38 @@
+"""What all tests share."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CI = os.environ.get("CI") == "true"
+
+# The first example may compile the kernel: no deadline holds. CI draws the same examples every time.
+settings.register_profile("planner", deadline=None, derandomize=CI)
+settings.load_profile("planner")
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str], Path]:
+    """Where a program lies that not every machine has: without it a person's test is skipped, CI's fails."""
+
+    def find(program: str) -> Path:
+        found = shutil.which(program)
+        if found is None:
+            message = f"this test needs the program {program!r}, which is not installed"
+            pytest.fail(message) if CI else pytest.skip(message)
+        return Path(found)
+
+    return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_s_own_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Expectations hold for the facts in data/, not for those a person has laid over them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("WARMUP_CATALOGUE", raising=False)
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        yield

@@ -1,0 +1,1 @@
+"""Slow, independent implementations against which the fast code is tested."""
