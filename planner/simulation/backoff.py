@@ -38,9 +38,14 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     firsts = [sorted({policy.first(cause) for cause in _CAUSES}) for policy in policies]
     n_firsts = max(map(len, firsts))
     of_cause = np.array(
-        [[own.index(policy.first(cause)) for cause in _CAUSES] for policy, own in zip(policies, firsts, strict=True)]
+        [
+            [own.index(policy.first(cause)) for cause in _CAUSES]
+            for policy, own in zip(policies, firsts, strict=True)
+        ]
     )
-    counts = [[_attempts(policy, first) for first in own] for policy, own in zip(policies, firsts, strict=True)]
+    counts = [
+        [_attempts(policy, first) for first in own] for policy, own in zip(policies, firsts, strict=True)
+    ]
     attempts = np.array([own + [1] * (n_firsts - len(own)) for own in counts])
     n_attempts = int(attempts.max())
     ages = np.zeros((len(policies), n_firsts, n_attempts + 1))

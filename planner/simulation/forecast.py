@@ -107,11 +107,11 @@ class Forecast:
 
     def trouble_share(self) -> Floats:
         """First attempts answered by limit, penalty or sender block / new messages, (scenarios, providers, days)."""
-        return np.minimum(1.0, self.first_trouble / np.maximum(self.injected, 1.0)) * (self.injected > 0.0)
+        return trouble_share_of(self.injected, self.first_trouble)
 
     def wrong_days(self) -> Bools:
         """Days with a trouble share above 10 % and at least 5 such messages, (scenarios, providers, days)."""
-        return np.asarray((self.trouble_share() > WRONG_SHARE) & (self.first_trouble >= WRONG_MESSAGES))
+        return wrong_days_of(self.injected, self.first_trouble)
 
     def risk(self) -> Floats:
         """Probability of a wrong day within the horizon, (providers,) float array."""
@@ -142,7 +142,9 @@ class Forecast:
         for name, days in [*zip(self.providers, self.reached.T, strict=True), ("all", self.reached_by_all)]:
             q10, q50, q80, q90 = quantiles(days, self.weights, (0.1, 0.5, 0.8, 0.9))
             missing = float(self.weights @ ~np.isfinite(days))
-            rows.append({"provider": name, "q10": q10, "q50": q50, "q80": q80, "q90": q90, "missing": missing})
+            rows.append(
+                {"provider": name, "q10": q10, "q50": q50, "q80": q80, "q90": q90, "missing": missing}
+            )
         return pd.DataFrame(rows)
 
     def p_by(self, day: date) -> float:
@@ -163,7 +165,11 @@ class Forecast:
         seconds = np.einsum("s,spd->p", self.weights, self.delay_seconds)
         rows = []
         for p, name in enumerate(self.providers):
-            row = {"provider": name, "messages": messages[p], "mean": seconds[p] / messages[p] if messages[p] else 0.0}
+            row = {
+                "provider": name,
+                "messages": messages[p],
+                "mean": seconds[p] / messages[p] if messages[p] else 0.0,
+            }
             row |= {f"q{round(100 * q)}": _histogram_quantile(total[p], q) for q in (0.1, 0.5, 0.9, 0.95)}
             rows.append(row)
         return pd.DataFrame(rows)
@@ -210,9 +216,20 @@ class Forecast:
         if what == "deferred":
             import pandas as pd
 
-            parts = [self._bands(self.deferred[..., c]).assign(cause=cause) for c, cause in enumerate(self.causes)]
+            parts = [
+                self._bands(self.deferred[..., c]).assign(cause=cause) for c, cause in enumerate(self.causes)
+            ]
             return pd.concat(parts, ignore_index=True)
-        known = (*layout.COUNTS, "deferred", "trouble_share", "p_421", "wrong_days", "delay", "reach", "totals")
+        known = (
+            *layout.COUNTS,
+            "deferred",
+            "trouble_share",
+            "p_421",
+            "wrong_days",
+            "delay",
+            "reach",
+            "totals",
+        )
         raise InputError(f"A forecast has no '{what}'. It has: {', '.join(known)}.")
 
     def plot(self, what: str = "injected") -> Figure:
@@ -276,9 +293,9 @@ class Forecast:
             "beliefs": _beliefs_recipe(self.beliefs),
             "seed": self.seed,
             "slot_minutes": self.slot_minutes,
-            "reach": _records(self.reach()),
-            "totals": _records(self.totals()),
-            "p_421": _records(self.p_421()),
+            "reach": records(self.reach()),
+            "totals": records(self.totals()),
+            "p_421": records(self.p_421()),
         }
 
     @classmethod
@@ -349,14 +366,27 @@ class Forecast:
     def _trouble_text(self) -> str:
         mailed = self.sender.targets() > 0.0
         expected = float(self.risk()[mailed].sum())
-        return f"Expect a throttled day at {_about(expected)} of your {int(mailed.sum())} providers."
+        return f"Expect a throttled day at {about(expected)} of your {int(mailed.sum())} providers."
 
     def _loss_text(self) -> str:
         totals = self.totals()
         injected = float(totals["injected"].sum())
         lost = float((totals["blocked"] + totals["expired"]).sum())
         late = float(totals["delayed"].sum())
-        return f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
+        return (
+            f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
+        )
+
+
+def trouble_share_of(injected: Floats, first_trouble: Floats) -> Floats:
+    """Return the trouble share of every day, in [0, 1]; 0 on a day without new mail."""
+    return np.asarray(np.minimum(1.0, first_trouble / np.maximum(injected, 1.0)) * (injected > 0.0))
+
+
+def wrong_days_of(injected: Floats, first_trouble: Floats) -> Bools:
+    """Return which days are wrong: a trouble share above 10 %, and at least 5 such messages."""
+    share = trouble_share_of(injected, first_trouble)
+    return np.asarray((share > WRONG_SHARE) & (first_trouble >= WRONG_MESSAGES))
 
 
 def reached_days(injected: Floats, wrong: Bools, demand: Floats) -> Floats:
@@ -428,8 +458,14 @@ def read_text(path: str | Path, kind: str) -> str:
         raise InputError(f"The {kind} cannot be read: {error}.", file=path) from error
 
 
-def _about(expected: float) -> str:
-    """Say an expected count of providers as people do."""
+def about(expected: float) -> str:
+    """Say an expected count of providers as people do.
+
+    Examples
+    --------
+    >>> about(1.4), about(2.05), about(0.03)
+    ('1–2', '2', 'none')
+    """
     low = int(np.floor(expected))
     if expected < 0.1:
         return "none"
@@ -470,7 +506,7 @@ def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
     return Beliefs(tuple(recipe["providers"]), values, np.array(recipe["weights"]))
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows for JSON: six digits are plenty, dates as ISO, never as null."""
     rows: list[dict[str, Any]] = frame.to_dict("records")
     return [{key: _plain(value) for key, value in row.items()} for row in rows]

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from planner.simulation import equations
 from planner.simulation.compiling import compiled
 from planner.simulation.layout import (
     ALLOWANCE,
@@ -48,11 +47,28 @@ from planner.simulation.layout import (
     SPREAD,
     STUCK,
     SYSTEM,
+    W_AUTH_REFUSED,
+    W_BASE_DEFERRAL,
+    W_BLOCK_BELOW,
+    W_ESTABLISHED,
+    W_EXCESS_REJECTED,
+    W_GREYLISTING_DELAY_SECONDS,
+    W_GREYLISTING_FADE,
+    W_GREYLISTING_PROBABILITY,
+    W_HOURLY_SHARE,
+    W_PENALTY_CHANCE,
+    W_PENALTY_SLOTS,
+    W_REJECTION_COST,
+    W_STUCK_SHARE,
+    W_TROUBLE_DEFERRAL,
+    W_TROUBLE_ENDS,
+    W_TROUBLE_STARTS,
     Due,
     Inputs,
     Queue,
 )
 from planner.simulation.luck import GOLDEN, MIX1, MIX2, mixed, part, uniform
+from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear, postpone, put, share_out, take
 
 _TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT = range(10)
@@ -64,24 +80,13 @@ BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE = range(4)
 POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
 """The reaction's state: stage pointer, step, last good pointer, was there one, rest days to come."""
 
-_RISE, _KEEP = equations.RISE, equations.COMPLAINT_MEMORY
 _PENALTY_FROM = 0.02
 _NEGLIGIBLE = 1e-9
 _MOST_PASSES = 64
 _MOST_PARTS = 4
-_WRONG_SHARE, _WRONG_MESSAGES = 0.10, 5.0
 
 
-_allowance = compiled(equations.allowance)
-_next_established = compiled(equations.next_established)
-_excess_share = compiled(equations.excess_share)
-_rate_strain = compiled(equations.rate_strain)
-_excess_strain = compiled(equations.excess_strain)
-_next_reputation = compiled(equations.next_reputation)
-_reputation_deferral = compiled(equations.reputation_deferral)
-
-
-def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any, wrong: Any) -> None:
+def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> None:
     """Simulate scenarios first..last-1; see `layout.Inputs` for what goes in.
 
     Parameters
@@ -90,14 +95,12 @@ def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any, wron
         Rows `layout.COUNTS`, then deferrals by cause in the order of `vocabulary.Cause`.
     delays : (scenarios, providers, N_DELAY_BINS) float array, written
         Delivered messages that were deferred at first, by delay.
-    wrong : (scenarios, providers) int array, written
-        First wrong day, -1 for none.
     """
-    _chunk(first, last, inputs, out, delays, wrong)
+    _chunk(first, last, inputs, out, delays)
 
 
 @compiled
-def _chunk(first, last, inp, out, delays, wrong):  # type: ignore[no-untyped-def]
+def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
     n_cells = inp.age.shape[2] * (inp.attempts.shape[1] + 1) * N_FATES
     shape = (inp.ring_slots, n_cells)
     queue = Queue(
@@ -120,14 +123,14 @@ def _chunk(first, last, inp, out, delays, wrong):  # type: ignore[no-untyped-def
     held = np.zeros(inp.volume.shape[1])
     for s in range(first, last):
         for p in range(inp.volume.shape[0]):
-            wrong[s, p] = _provider(s, p, inp, out, delays[s, p], queue, due, held)
+            _provider(s, p, inp, out, delays[s, p], queue, due, held)
 
 
 @compiled
 def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-untyped-def]
-    """All days of one scenario at one provider; returns the first wrong day, or -1."""
-    w = inp.world[s, p]
-    established = w[0]
+    """All days of one scenario at one provider."""
+    w = inp.world[s]
+    memory = (w[W_ESTABLISHED, p], 1.0, 0.0, 0.0, 0.0)
     clear(queue.count, queue.birth, queue.bad, queue.cells, queue.occupied)
     day = np.zeros(N_ROWS)
     limiter = np.array([-1.0, -1.0, 0.0, 0.0])
@@ -135,16 +138,14 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
     backlog = np.zeros(2)
     last_seven = np.zeros(7)
     segment_peaks = np.zeros(inp.mix.shape[2])
-    sums = np.zeros(3)
     complaint_rate = 0.0
-    reputation = 1.0
     queued = 0.0
     active_days = 0.0
-    first_wrong = -1
 
     for d in range(inp.volume.shape[1]):
         day[:] = 0.0
-        tolerated = _allowance(established, reputation, w[24], w[1], w[2], w[3])
+        established, reputation = memory[0], memory[1]
+        tolerated = tolerated_today(w, p, established, reputation)
         day[REPUTATION] = reputation
         day[ALLOWANCE] = tolerated
         day[ESTABLISHED] = established
@@ -152,18 +153,18 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         bad_share = 0.0
         if volume > 0.0:
             bad_share, complaint_rate = _todays_rates(p, d, inp, mind, volume, segment_peaks)
-        by_reputation = reputation < w[23]
+        by_reputation = reputation < w[W_BLOCK_BELOW, p]
         today = (
             tolerated,
-            _reputation_deferral(reputation),
-            w[10] * np.exp(-w[12] * active_days),
+            reputation_deferral(reputation),
+            w[W_GREYLISTING_PROBABILITY, p] * np.exp(-w[W_GREYLISTING_FADE, p] * active_days),
             by_reputation or d < inp.opens[p],
             volume,
             bad_share,
             held_days,
         )
         _slots(
-            d, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
+            d, p, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
             inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p], inp.wait_mean[p],
             inp.age[p], inp.early[s, p], limiter, queue, due, day, delays,
         )  # fmt: skip
@@ -172,30 +173,26 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         day[QUEUED] = max(0.0, queued)
         for row in range(N_ROWS):
             out[row, s, p, d] = day[row]
-        excess = _excess_share(volume, tolerated)
         last_seven[d % 7] = day[DELIVERED]
-        established = _next_established(established, day[DELIVERED], last_seven.max(), excess, w[4], _RISE)
-        sums *= _KEEP
-        sums[0] += day[DELIVERED] * complaint_rate
-        sums[1] += day[HARD_BOUNCED]
-        sums[2] += day[DELIVERED]
-        strain = (
-            _rate_strain(sums[0], sums[2], w[20])
-            + _rate_strain(sums[1], sums[2] + sums[1], w[21])
-            + _excess_strain(excess, w[22])
+        memory = overnight(
+            w,
+            p,
+            memory,
+            day[DELIVERED],
+            day[HARD_BOUNCED],
+            volume,
+            tolerated,
+            complaint_rate,
+            last_seven.max(),
         )
-        reputation = _next_reputation(reputation, strain, w[18], w[19])
         if day[DELIVERED] >= 0.5:
             active_days += 1.0
 
         trouble_share = min(1.0, day[FIRST_TROUBLE] / volume) if volume > 0.0 else 0.0
-        if first_wrong < 0 and trouble_share > _WRONG_SHARE and day[FIRST_TROUBLE] >= _WRONG_MESSAGES:
-            first_wrong = d
-            if inp.stop_when_wrong:
-                break
         if inp.reaction.shape[0] > 0 and volume > 0.0:
-            _react(inp.reaction, trouble_share, day[FIRST_TROUBLE], by_reputation and day[BLOCKED] > 0.0, mind)
-    return first_wrong
+            _react(
+                inp.reaction, trouble_share, day[FIRST_TROUBLE], by_reputation and day[BLOCKED] > 0.0, mind
+            )
 
 
 @compiled
@@ -274,16 +271,30 @@ def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-de
 
 @compiled
 def _slots(
-    d, w, today, luck, sampled, slot_seconds, pause_slots, pace,
+    d, p, w, today, luck, sampled, slot_seconds, pause_slots, pace,
     attempts, class_of_cause, wait_first, wait_n, wait_share, wait_mean, age, early, limiter, queue, due, day, delays,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """All slots of one day: new mail and retries meet the provider, deferred mail goes back to the queue."""
     tolerated, doubt, greylisting, blocks, volume, bad_share, held_days = today
     count, birth, bad, cells, occupied = queue
     cell_of, left, mean_birth, mean_bad, part_of, deferred, again, first_deferred = due
-    hourly_share, rejection_cost, penalty_slots, excess_rejected = w[5], w[6], w[8], w[9]
-    grey_delay, base_deferral, hopeless_share, trouble_deferral = w[11], w[13], w[14], w[15]
-    trouble_starts, trouble_ends, auth_refused = w[16], w[17], w[25]
+    hourly_share, rejection_cost, penalty_slots, excess_rejected = (
+        w[W_HOURLY_SHARE, p],
+        w[W_REJECTION_COST, p],
+        w[W_PENALTY_SLOTS, p],
+        w[W_EXCESS_REJECTED, p],
+    )
+    grey_delay, base_deferral, hopeless_share, trouble_deferral = (
+        w[W_GREYLISTING_DELAY_SECONDS, p],
+        w[W_BASE_DEFERRAL, p],
+        w[W_STUCK_SHARE, p],
+        w[W_TROUBLE_DEFERRAL, p],
+    )
+    trouble_starts, trouble_ends, auth_refused = (
+        w[W_TROUBLE_STARTS, p],
+        w[W_TROUBLE_ENDS, p],
+        w[W_AUTH_REFUSED, p],
+    )
     n_firsts = attempts.shape[0]
     n_classes = (n_firsts + 1) * N_FATES
     grey_class = class_of_cause[GREYLISTING]
@@ -300,7 +311,7 @@ def _slots(
     refusals = 0.0
     injected = 0.0
     day_key = mixed(luck + np.uint64(d + 1) * MIX1)
-    penalty_waits = uniform(day_key, _PENALTY) < w[7]
+    penalty_waits = uniform(day_key, _PENALTY) < w[W_PENALTY_CHANCE, p]
 
     for i in range(n_slots):
         now = d * n_slots + i
@@ -506,12 +517,18 @@ def _slots(
                     o = 0
                     for part_number in range(n_parts):
                         if sampled:
-                            upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + u)
+                            upto = (
+                                n
+                                if part_number == n_parts - 1
+                                else np.floor(n * (part_number + 1) / n_parts + u)
+                            )
                             quantile = (part_number + u) / n_parts
                             while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:
                                 o += 1
                             offset = wait_first[row] + o
-                            if cell % N_FATES == HOPELESS:  # never meets the limiter: gathered in coarser steps
+                            if (
+                                cell % N_FATES == HOPELESS
+                            ):  # never meets the limiter: gathered in coarser steps
                                 step = min(coarse, max(1, offset // 2))
                                 beyond = (now + offset) % step
                                 up = uniform(key, _WAIT + 16 * (cell * 8 + 7)) * step < beyond
@@ -525,7 +542,16 @@ def _slots(
                         if moved > 0.0:
                             later = (now + offset) % length
                             put(
-                                count, birth, bad, cells, occupied, later, next_cell, moved, mean_birth[j], mean_bad[j]
+                                count,
+                                birth,
+                                bad,
+                                cells,
+                                occupied,
+                                later,
+                                next_cell,
+                                moved,
+                                mean_birth[j],
+                                mean_bad[j],
                             )
 
         if penalty_waits and refusals > _PENALTY_FROM * tolerated:

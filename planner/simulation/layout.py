@@ -77,6 +77,35 @@ WORLD = (
 )
 """A provider's parameters as the slot loop uses them: chances per slot, volumes over all IPs."""
 
+(
+    W_ESTABLISHED,
+    W_COLD,
+    W_JUMP,
+    W_FADES_AT,
+    W_IDLE_DECAY,
+    W_HOURLY_SHARE,
+    W_REJECTION_COST,
+    W_PENALTY_CHANCE,
+    W_PENALTY_SLOTS,
+    W_EXCESS_REJECTED,
+    W_GREYLISTING_PROBABILITY,
+    W_GREYLISTING_DELAY_SECONDS,
+    W_GREYLISTING_FADE,
+    W_BASE_DEFERRAL,
+    W_STUCK_SHARE,
+    W_TROUBLE_DEFERRAL,
+    W_TROUBLE_STARTS,
+    W_TROUBLE_ENDS,
+    W_REPUTATION_RECOVERY,
+    W_REPUTATION_SENSITIVITY,
+    W_COMPLAINT_LIMIT,
+    W_HARD_BOUNCE_LIMIT,
+    W_EXCESS_LIMIT,
+    W_BLOCK_BELOW,
+    W_AUTH,
+    W_AUTH_REFUSED,
+) = range(len(WORLD))
+
 SKIP, SPREAD, HOLD = range(3)
 """What becomes of mail that is not sent today; `old_path` is counted as SKIP."""
 
@@ -92,8 +121,9 @@ BINS_PER_DOUBLING = 6.0
 class Inputs(NamedTuple):
     """What one run needs; S scenarios, P providers, G segments, D days, n slots a day.
 
-    `world` (S, P, len(WORLD)); `keys` (S, P) uint64; `volume`, `demand`, `ceiling` (P, D) messages;
-    `opens` (P,) day from which the provider takes mail; `mix` (P, D, G) shares; `complaint_rate`,
+    `world` (S, len(WORLD), P); `keys` (S, P) uint64; `volume`, `demand`,
+    `ceiling` (P, D) messages; `opens` (P,) day from which the provider takes mail; `mix` (P, D, G)
+    shares; `complaint_rate`,
     `hard_bounce_rate` (P, G); `pace` (P, n) cumulative shares; `target` (P,) messages;
     `stage_volume`, `stage_day` (P, D), `n_stages` (P,); `reaction` (7,), empty without one; the tables of
     `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at attempt k.
@@ -128,7 +158,6 @@ class Inputs(NamedTuple):
     slot_seconds: float
     ring_slots: int
     sampled: bool
-    stop_when_wrong: bool
 
 
 class Queue(NamedTuple):

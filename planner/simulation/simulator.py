@@ -17,7 +17,7 @@ from planner.inputs.schedule import for_sender
 from planner.simulation import equations, layout
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import Forecast
-from planner.vocabulary import Bools, Floats
+from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
     from planner.inputs.reaction import Reaction
@@ -80,7 +80,7 @@ def simulate(
     believed = _beliefs(sender, beliefs, scenarios, seed)
     policies = policies_of(sender, retry)
     run = Run(sender, believed, policies, seed, slot_minutes)
-    rows, delays, _ = run.counts(checked.volume, reaction, first_day=0, progress=progress)
+    rows, delays = run.counts(checked.volume, reaction, progress=progress)
     return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays)
 
 
@@ -144,7 +144,9 @@ class Run:
         from planner.simulation import backoff
 
         if 1440 % slot_minutes:
-            raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
+            raise InputError(
+                f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15."
+            )
         self.sender = sender
         self.beliefs = beliefs
         self.sampled = sampled
@@ -163,33 +165,31 @@ class Run:
         self._pace = np.tile(pace / pace[-1], (len(own), 1))
 
     def counts(
-        self,
-        volume: Floats,
-        reaction: Reaction | None,
-        *,
-        first_day: int = 0,
-        stop_when_wrong: bool = False,
-        progress: Progress | None = None,
-    ) -> tuple[Floats, Floats, Any]:
-        """Run a schedule; volume : (providers, segments, days) float array, messages.
+        self, volume: Floats, reaction: Reaction | None, *, progress: Progress | None = None
+    ) -> tuple[Floats, Floats]:
+        """Run a schedule.
+
+        Parameters
+        ----------
+        volume : (providers, segments, days) float array, messages
+        reaction : Reaction or None
+        progress : callable, optional
 
         Returns
         -------
         rows : (layout.N_ROWS, scenarios, providers, days) float array
         delays : (scenarios, providers, layout.N_DELAY_BINS) float array
-        wrong : (scenarios, providers) int array
-            First wrong day, -1 for none.
         """
         from planner.simulation import kernel
 
-        inputs = self._inputs(volume, reaction, stop_when_wrong)
+        inputs = self._inputs(volume, reaction)
         n_scenarios, n_providers = self._keys.shape
-        rows = np.zeros((layout.N_ROWS, n_scenarios, n_providers, volume.shape[2]))
+        n_days = volume.shape[2]
+        rows = np.zeros((layout.N_ROWS, n_scenarios, n_providers, n_days))
         delays = np.zeros((n_scenarios, n_providers, layout.N_DELAY_BINS))
-        wrong = np.full((n_scenarios, n_providers), -1)
-        steps = _chunks(n_scenarios, n_providers * volume.shape[2] * self._pace.shape[1])
+        steps = _chunks(n_scenarios, n_providers * n_days * self._pace.shape[1])
         with ThreadPoolExecutor(n_threads()) as pool:
-            jobs = [pool.submit(kernel.run_chunk, a, b, inputs, rows, delays, wrong) for a, b in steps]
+            jobs = [pool.submit(kernel.run_chunk, a, b, inputs, rows, delays) for a, b in steps]
             try:
                 for done, job in enumerate(as_completed(jobs), start=1):
                     job.result()
@@ -198,16 +198,15 @@ class Run:
             except BaseException:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
-        return rows, delays, wrong
+        return rows, delays
 
-    def _inputs(self, volume: Floats, reaction: Reaction | None, stop_when_wrong: bool) -> Any:
-        from planner.simulation import kernel
-
+    def _inputs(self, volume: Floats, reaction: Reaction | None) -> Any:
+        """Return the slot loop's inputs; volume (providers, segments, days)."""
         sender, table = self.sender, self._backoff
         total = volume.sum(axis=1)
+        mix = _mix(sender, volume)
         n_days = total.shape[1]
         demand = sender.demand(n_days)
-        mix = _mix(sender, volume)
         stages, stage_days, n_stages, ceiling = _stages(total, demand)
         segments = sender.audience.segments
         single = mix.shape[2] != len(segments)
@@ -245,7 +244,6 @@ class Run:
             slot_seconds=self.slot_seconds,
             ring_slots=table.ring_slots,
             sampled=self.sampled,
-            stop_when_wrong=stop_when_wrong,
         )
 
 
@@ -254,9 +252,8 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
 
     Returns
     -------
-    (scenarios, providers, len(layout.WORLD)) float array
+    (scenarios, len(layout.WORLD), providers) float array
     """
-
 
     values = {name: beliefs.values[:, :, k] for k, name in enumerate(PARAMETERS)}
     slots_an_hour = 3600.0 / slot_seconds
@@ -275,7 +272,7 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
         "auth": auth,
         "auth_refused": refused,
     }
-    return np.stack([derived.get(name, values.get(name)) for name in layout.WORLD], axis=2).astype(float)
+    return np.stack([derived.get(name, values.get(name)) for name in layout.WORLD], axis=1).astype(float)
 
 
 def established_at_start(sender: Sender, values: Mapping[str, Floats]) -> Floats:
@@ -289,7 +286,10 @@ def limiter_domains(sender: Sender) -> Floats:
     """Return how many limiters stand behind each provider, (providers,): 1, or its recipient domains."""
     facts = catalogue()
     many = [facts.provider(name).limiter_scope == "recipient_domain" for name in sender.provider_names]
-    counts = [sender.audience.n_domains(name) if m else 1 for name, m in zip(sender.provider_names, many, strict=True)]
+    counts = [
+        sender.audience.n_domains(name) if m else 1
+        for name, m in zip(sender.provider_names, many, strict=True)
+    ]
     return np.array(counts, dtype=float)
 
 

@@ -57,7 +57,7 @@ def calm() -> Case:
 
 
 def overload() -> Case:
-    """Too much from the third day on; reputation and memory pay for it."""
+    """Too much from the sixth day on; reputation and memory pay for it."""
     world = World(
         cold_allowance=400.5,
         daily_growth=1.4,
@@ -88,10 +88,10 @@ def short_intervals() -> Case:
 
 
 def late_greylisting() -> Case:
-    """The first retry comes before the greylisting delay is over; a penalty-free warm provider otherwise."""
+    """The first retry comes before the greylisting delay is over, a jittered second one sometimes too."""
     world = World(
         greylisting_probability=0.7,
-        greylisting_delay_seconds=30 * MINUTE,
+        greylisting_delay_seconds=42 * MINUTE,
         greylisting_fade=0.15,
         base_deferral=0.03,
     )
@@ -174,7 +174,7 @@ def bad_rates() -> Case:
         hard_bounce_limit=0.03,
         block_below=0.5,
     )
-    sending = one_segment(growing(900, 1.07, 16), complaint_rate=[0.005], hard_bounce_rate=[0.15])
+    sending = one_segment(growing(900, 1.07, 16), complaint_rate=[0.005], hard_bounce_rate=[0.09])
     return Case("bad rates", world, sending, USUAL, None, 25_100)
 
 
@@ -195,7 +195,12 @@ def resting() -> Case:
 def night_window() -> Case:
     """Sending from 20:00 to 08:00: the day begins when the window opens. Penalty and rests cross its end."""
     world = World(
-        cold_allowance=600.5, hourly_share=0.1, penalty_chance=1.0, penalty_hours=16.0, base_deferral=0.02
+        cold_allowance=400.5,
+        daily_growth=1.2,
+        hourly_share=0.1,
+        penalty_chance=1.0,
+        penalty_hours=16.0,
+        base_deferral=0.02,
     )
     policy = Policy({"limit": 3 * HOUR}, growth=1.2, lifetime_seconds=2 * DAY, pause_seconds=HOUR)
     return Case(
@@ -209,7 +214,7 @@ def late_evening() -> Case:
         cold_allowance=250.5,
         hourly_share=0.25,
         daily_growth=1.15,
-        penalty_chance=0.7,
+        penalty_chance=1.0,
         penalty_hours=5.0,
         rejection_cost=0.1,
     )
@@ -228,7 +233,7 @@ def tiny() -> Case:
         base_deferral=0.05,
     )
     sending = one_segment([float(1 + day % 20) for day in range(25)], demand=20.0, hard_bounce_rate=[0.1])
-    return Case("tiny", world, sending, USUAL, Reacting(), 170)
+    return Case("tiny", world, sending, USUAL, Reacting(), 150)
 
 
 def repeated_trouble() -> Case:
@@ -267,7 +272,7 @@ def _throttled(overflow: str, volumes: list[float], demand: float, target: float
 
 def held() -> Case:
     """What is not sent waits, first in first out; nothing caps the day but the stage."""
-    world = World(cold_allowance=250.5, daily_growth=1.25, hourly_share=0.15, reputation_sensitivity=0.05)
+    world = World(cold_allowance=230.5, daily_growth=1.2, hourly_share=0.15, reputation_sensitivity=0.05)
     sending = _throttled("hold", growing(300, 1.6, 14, most=2_500), 1_200.0, 1_200.0)
     return Case("held", world, sending, USUAL, Reacting(), 13_000)
 
@@ -317,22 +322,22 @@ def two_segments() -> Case:
 def everything() -> Case:
     """All mechanisms at once, a gate that opens on day 1, transactional mail around the clock."""
     world = World(
-        cold_allowance=300.5,
-        daily_growth=1.2,
+        cold_allowance=100.5,
+        daily_growth=1.15,
         growth_fades_at=3_000.0,
-        hourly_share=0.12,
+        hourly_share=0.08,
         rejection_cost=0.15,
         penalty_chance=0.4,
         penalty_hours=2.0,
-        excess_rejected=0.1,
+        excess_rejected=0.05,
         greylisting_probability=0.3,
         greylisting_delay_seconds=20 * MINUTE,
         greylisting_fade=0.1,
         base_deferral=0.03,
         stuck_share=0.02,
         trouble_deferral=0.7,
-        trouble_every_days=2.0,
-        trouble_hours=1.5,
+        trouble_every_days=0.5,
+        trouble_hours=0.6,
         reputation_sensitivity=0.1,
         block_below=0.2,
         auth=0.8,
@@ -341,7 +346,11 @@ def everything() -> Case:
         opens=1,
     )
     sending = one_segment(
-        growing(600, 1.2, 9), transactional=True, hard_bounce_rate=[0.02], pace=uniform_pace(0, 24)
+        growing(400, 1.15, 8),
+        transactional=True,
+        complaint_rate=[0.007],
+        hard_bounce_rate=[0.02],
+        pace=uniform_pace(0, 24),
     )
     policy = Policy(
         {"greylisting": 10 * MINUTE, "limit": HOUR, "penalty": 2 * HOUR, "system": 20 * MINUTE},
@@ -351,7 +360,7 @@ def everything() -> Case:
         lifetime_seconds=2 * DAY,
         pause_seconds=15 * MINUTE,
     )
-    return Case("everything", world, sending, policy, None, 12_480)
+    return Case("everything", world, sending, policy, None, 5_491)
 
 
 # --- without luck

@@ -1,0 +1,530 @@
+"""The `warmup` command: reads files and options, calls `planner`, prints data; messages go to stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from importlib.util import find_spec
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+import planner as wp
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_SCENARIOS = 10_000
+"""More would fill the memory of a laptop before they told anything new."""
+
+MAX_CSV_BYTES = 10_000_000
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    help="Plan how fast a new IP, domain or sender may raise its mail volume, and how sure that is.",
+    epilog="Exit codes: 0 done (a target out of reach is an answer, too), 2 bad input, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SenderFile = Annotated[Path, typer.Argument(metavar="SENDER.yaml", help="The sender: .yaml, .yml or .json.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same numbers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+PlanFile = Annotated[Path | None, typer.Option("--plan", metavar="plan.json", help="A plan saved before.")]
+Published = Annotated[str | None, typer.Option("--published", metavar="ID", help="See `warmup schedules`.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write a table, too.")]
+
+
+Scenarios = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=MAX_SCENARIOS, help="Joint draws of the unknowns; as many as the app's if left out."
+    ),
+]
+
+
+# --- commands
+
+
+@app.command()
+def plan(
+    sender_file: SenderFile,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="plan.json",
+            help="Where to keep the plan; else SENDER.plan.json in this folder, or nowhere with --json.",
+        ),
+    ] = None,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Keep nothing.")] = False,
+    csv: CsvFile = None,
+    risk: Annotated[
+        str | None,
+        typer.Option(
+            metavar="balanced|0.10",
+            help="balanced, or the accepted chance of a throttled day per provider; else the file's.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute the ramp: what to send to whom on which day, and how sure it is to reach the target."""
+    sender = wp.Sender.load(sender_file)
+    accepted = None if risk is None else sender.changed({"risk": risk}).risk
+    kept = _kept(sender_file, save, no_save=no_save, as_json=as_json)
+    _check_places(sender_file, kept, csv)
+    with _progress("Planning") as progress:
+        made = wp.optimize(sender, risk=accepted, seed=seed, progress=progress, **_asked(scenarios))
+    if kept is not None:
+        made.save(kept)
+        _say(f"Saved {kept}.")
+    if csv is not None:
+        _write_table(csv, made.to_frame())
+    _print(made.to_json() if as_json else _plan_report(made))
+
+
+@app.command()
+def simulate(
+    sender_file: SenderFile,
+    published: Published = None,
+    schedule: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Columns provider, date, volume, and segment if you like."),
+    ] = None,
+    plan_file: PlanFile = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=730, help="Length of the simulation, with --published.")
+    ] = None,
+    reaction: Annotated[
+        str | None, typer.Option(metavar="ID", help="What the sender does the morning after trouble.")
+    ] = None,
+    no_reaction: Annotated[bool, typer.Option("--no-reaction", help="Follow the schedule blindly.")] = False,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what happens to a schedule: a published one, one of your own, or a plan's."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    _exactly_one({"--published": published, "--schedule": schedule, "--plan": plan_file})
+    if days is not None and published is None:
+        raise wp.InputError("--days goes with --published. Other schedules bring their own days.")
+    if no_reaction and reaction is not None:
+        raise wp.InputError("--reaction and --no-reaction exclude each other. Keep one.")
+    loaded = None if plan_file is None else _load_plan(plan_file, sender)
+    followed = loaded.schedule if loaded else _schedule(sender, published, schedule, days)
+    with _progress("Simulating") as progress:
+        forecast = wp.simulate(
+            sender,
+            followed,
+            loaded.retry if loaded else None,
+            reaction=None if no_reaction else _reaction(reaction, loaded),
+            seed=seed,
+            progress=progress,
+            **_asked(scenarios),
+        )
+    if csv is not None:
+        _write_table(csv, forecast.to_frame())
+    _print(forecast.to_json() if as_json else _forecast_report(forecast))
+
+
+@app.command()
+def compare(
+    sender_file: SenderFile,
+    published: Annotated[
+        str, typer.Option(metavar="ID,ID,...", help="Published schedules; see `warmup schedules`.")
+    ],
+    plan_file: PlanFile = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge published schedules beside our plan, on the same scenarios, with and without reaction."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    others = {name: wp.published(name, sender) for name in _names(published)}
+    ours = None if plan_file is None else _load_plan(plan_file, sender)
+    if ours is None:
+        with _progress("Planning") as progress:
+            ours = wp.optimize(sender, seed=seed, progress=progress)
+    with _progress("Comparing") as progress:
+        comparison = wp.compare(
+            sender, {"ours": ours, **others}, seed=seed, progress=progress, **_asked(scenarios)
+        )
+    if csv is not None:
+        _write_table(csv, comparison.to_frame())
+    _print(comparison.to_json() if as_json else _comparison_report(comparison))
+
+
+@app.command()
+def draw(
+    sender_file: SenderFile,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw beliefs about the providers, and show how far each unknown reaches."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    frame = wp.draw(sender, seed=seed, **_asked(scenarios)).to_frame()
+    if csv is not None:
+        _write_table(csv, frame)
+    _print(_records(frame) if as_json else _beliefs_report(frame))
+
+
+@app.command()
+def schedules(as_json: AsJson = False) -> None:
+    """List the published schedules."""
+    known = wp.catalogue().schedules
+    rows = [
+        (key, one.publisher, one.authority, f"per {one.per}", f"{one.length} days", one.same_as or "")
+        for key, one in sorted(known.items())
+    ]
+    headers = ("id", "publisher", "authority", "volumes", "length", "copy of")
+    _print(_documents(known) if as_json else _table(headers, rows, left=6))
+
+
+@app.command()
+def providers(as_json: AsJson = False) -> None:
+    """List the mailbox providers."""
+    known = wp.catalogue().providers
+    rows = [
+        (key, one.name, one.limiter_scope.replace("_", " "), "asks first" if one.gate else "")
+        for key, one in sorted(known.items())
+    ]
+    headers = ("id", "name", "one limit per", "gate")
+    _print(_documents(known) if as_json else _table(headers, rows, left=4))
+
+
+@app.command("app")
+def open_app(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on this computer.")] = 8501,
+) -> None:
+    """Open the planner in the browser; it listens on this computer only."""
+    if find_spec("streamlit") is None:
+        remedy = "Install the extra: pip install 'warmup-planner[app]'."
+        raise wp.PlannerError(f"The app needs Streamlit, which is not installed. {remedy}")
+    script = Path(wp.__file__).with_name("ui") / "main.py"
+    address = ["--server.address", "127.0.0.1", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *address]
+    try:
+        status = subprocess.call(command)  # noqa: S603 - our own script, and a port that is a number
+    except KeyboardInterrupt:  # the usual way to end it
+        status = 0
+    raise typer.Exit(status)
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        _print(wp.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: what people got wrong becomes one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no dash must not end the program
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app(prog_name="warmup")
+    except wp.PlannerError as error:
+        _say(str(error), style="red")
+        sys.exit(BAD_INPUT if isinstance(error, wp.InputError) else FAILED)
+
+
+# --- what comes in
+
+
+def _asked(scenarios: int | None) -> dict[str, int]:
+    """Leave the number to the library where nobody asks for one: the app does the same."""
+    return {} if scenarios is None else {"scenarios": scenarios}
+
+
+def _names(text: str) -> list[str]:
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise wp.InputError("--published is empty. Name schedules, for example onesignal,sendgrid-auto.")
+    return names
+
+
+def _exactly_one(given: dict[str, object]) -> None:
+    named = [option for option, value in given.items() if value is not None]
+    if len(named) != 1:
+        found = " and ".join(named) if named else "none"
+        raise wp.InputError(f"Give exactly one of {', '.join(given)}; found {found}.")
+
+
+def _schedule(
+    sender: wp.Sender, published: str | None, schedule: Path | None, days: int | None
+) -> wp.Schedule:
+    if schedule is not None:
+        return _read_schedule(schedule)
+    return wp.published(published or "", sender, days)
+
+
+def _reaction(name: str | None, loaded: wp.Plan | None) -> wp.Reaction:
+    if name is not None:
+        return wp.catalogue().reaction(name)
+    return loaded.reaction if loaded else wp.Reaction()
+
+
+def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
+    loaded = wp.Plan.load(path)
+    if loaded.sender != sender:
+        _say(f"{path} was planned for another version of the sender; it is judged for this one.")
+    return loaded
+
+
+def _read_schedule(path: Path) -> wp.Schedule:
+    """Read a table of volumes; a spreadsheet's semicolons will do, and columns that a plan's table adds."""
+    import pandas as pd
+
+    text = _read_csv(path)
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    try:
+        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except ValueError as error:  # the parser's errors are such
+        raise wp.InputError(f"is no table: {error}.", file=path) from None
+    if "per_hour" in frame:  # what a plan's table adds
+        frame = frame[[name for name in _SCHEDULE if name in frame]]
+    try:
+        return wp.Schedule.from_frame(frame)
+    except wp.InputError as error:
+        raise wp.InputError(error.message, file=path, field=error.field) from None
+
+
+_SCHEDULE = ("provider", "segment", "date", "volume")
+
+
+def _read_csv(path: Path) -> str:
+    if not path.is_file():  # nor a pipe or a device, which might never end
+        raise wp.InputError("is no file. Name a table that ends in .csv.", file=path)
+    try:
+        if path.stat().st_size > MAX_CSV_BYTES:
+            raise wp.InputError(f"is larger than {MAX_CSV_BYTES // 1_000_000} MB. Cut it down.", file=path)
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise wp.InputError("is not UTF-8. Save it as CSV UTF-8.", file=path) from None
+    except OSError as error:
+        raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
+
+
+# --- where results go
+
+
+def _kept(sender_file: Path, save: Path | None, *, no_save: bool, as_json: bool) -> Path | None:
+    """Tell where the plan goes: in text mode it is kept, as the app keeps it."""
+    if no_save and save is not None:
+        raise wp.InputError("--save and --no-save exclude each other. Keep one.")
+    if no_save or (as_json and save is None):
+        return None
+    return save or Path(f"{sender_file.stem}.plan.json")
+
+
+def _check_places(sender_file: Path, *places: Path | None) -> None:
+    """Refuse before the work what could not be written after it."""
+    wanted = [place for place in places if place is not None]
+    for place in wanted:
+        if place.is_dir() or place.name == "-":
+            raise wp.InputError("is no file name. Name a file; --json prints to stdout.", file=place)
+        if not place.parent.is_dir():
+            raise wp.InputError("cannot be written: there is no such folder. Make it first.", file=place)
+        if not os.access(place.parent, os.W_OK):
+            raise wp.InputError("cannot be written: the folder is read-only. Choose another.", file=place)
+        if place.resolve() == sender_file.resolve():
+            raise wp.InputError("is the sender itself. Choose another name for the result.", file=place)
+    if len({place.resolve() for place in wanted}) < len(wanted):
+        raise wp.InputError("is named for two results. Give each its own file.", file=wanted[0])
+
+
+def _write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV file whole or not at all; no cell is taken for a formula by a spreadsheet."""
+    text = frame.apply(_harmless).to_csv(index=False, lineterminator="\n")
+    draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise wp.InputError(
+            f"cannot be written: {error.strerror}. Choose another place.", file=path
+        ) from None
+    _say(f"Wrote {path}.")
+
+
+def _harmless(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.map(_no_formula) if column.dtype.kind not in "biufM" else column
+
+
+def _no_formula(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _print(text: str) -> None:
+    typer.echo(text)
+
+
+def _say(text: str, style: str | None = None) -> None:
+    """Tell a person something that is not data."""
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[..., None]]:
+    """Show long work on a terminal, and nowhere else; an interrupt ends it with a word."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=1.0)
+
+        def report(share: float, text: str = "") -> None:
+            bar.update(task, completed=share, description=text or what)
+
+        try:
+            yield report
+        except KeyboardInterrupt:
+            bar.stop()
+            _say("Stopped; nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+# --- what people read
+
+
+def _plan_report(made: wp.Plan) -> str:
+    first = made.tomorrow()
+    names = [str(name) for name in first["provider"]]
+    rows = list(zip(names, map(_whole, first["messages"]), map(_whole, first["per_hour"]), strict=True))
+    day = _table(("first send day", "messages", "per hour"), rows)
+    return "\n\n".join([made.summary(), day, _ramp(made.schedule)])
+
+
+def _ramp(schedule: wp.Schedule) -> str:
+    """Daily volumes until nothing rises any more."""
+    total = schedule.total  # (providers, days)
+    sent = [d for d in range(len(schedule.dates)) if total[:, d].any()]
+    rising = [d for d in sent if d == 0 or (total[:, d] > total[:, :d].max(axis=1)).any()]
+    shown = [d for d in sent if d <= max(rising, default=-1)]
+    rows = [
+        (_day(schedule.dates[d]), _whole(total[:, d].sum()), *map(_whole, total[:, d].tolist()))
+        for d in shown
+    ]
+    if not rows:
+        return "Nothing can be sent."
+    rest = f"\nFrom then on nothing rises, up to {_day(schedule.dates[-1])}." if sent[-1] > shown[-1] else ""
+    return _table(("ramp", "all", *schedule.providers), rows) + rest
+
+
+def _forecast_report(forecast: wp.Forecast) -> str:
+    start = forecast.days[0]
+    reach = forecast.reach().to_dict("records")  # one row more: all providers together
+    rows = []
+    for days, sums in zip(reach, forecast.totals().to_dict("records"), strict=False):
+        sent = max(sums["injected"], 1.0)
+        dates = (_reached(start, days[q]) for q in ("q10", "q50", "q90"))
+        shares = (sums["risk"], sums["delayed"] / sent, (sums["blocked"] + sums["expired"]) / sent)
+        rows.append((sums["provider"], *dates, *map(_percent, shares)))
+    headers = ("provider", "target: 10 %", "50 %", "90 %", "throttled day", "mail late", "mail lost")
+    return "\n\n".join([forecast.summary(), _table(headers, rows)])
+
+
+def _comparison_report(comparison: wp.Comparison) -> str:
+    rows = [
+        (
+            str(row["name"]),
+            "reacts" if row["reaction"] else "blindly",
+            *(_days(row[q]) for q in ("q10", "q50", "q90")),
+            _percent(row["missing"]),
+            f"{row['throttled_providers']:.1f}",
+            _percent(row["delayed"]),
+            _percent(row["lost"]),
+        )
+        for row in comparison.to_frame().to_dict("records")
+    ]
+    headers = (
+        "schedule", "sender", "days: 10 %", "50 %", "90 %", "never", "throttled at", "mail late", "mail lost",
+    )  # fmt: skip
+    return "\n\n".join([comparison.summary(), _table(headers, rows, left=2)])
+
+
+def _beliefs_report(frame: pd.DataFrame) -> str:
+    """One line for each unknown; what has no spread is none."""
+    values = frame.groupby(["provider", "parameter"], sort=False)["value"]
+    table = [(*names, *group.quantile([0.05, 0.5, 0.95])) for names, group in values]
+    facts = wp.catalogue()
+    rows = []
+    for name, parameter, low, middle, high in table:
+        if low < high:
+            prior = facts.provider(name).priors[parameter]
+            points = map(_number, (low, middle, high))
+            rows.append((name, parameter, prior.unit, prior.confidence.value, *points))
+    headers = ("provider", "parameter", "unit", "confidence", "5 %", "50 %", "95 %")
+    title = (
+        f"{frame['scenario'].nunique():,} scenarios; 5, 50 and 95 % points of what is not known for certain"
+    )
+    return "\n\n".join([title, _table(headers, rows, left=4)])
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """Align columns, the first `left` of them to the left; the same text on a terminal and in a file."""
+    lines = [tuple(headers), *(tuple(row) for row in rows)]
+    widths = [max(len(line[c]) for line in lines) for c in range(len(headers))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if c < left else cell.rjust(width)
+            for c, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
+
+
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def _reached(start: date, days: float) -> str:
+    return _day(start + timedelta(days=int(days))) if isfinite(days) else "never"
+
+
+def _days(days: float) -> str:
+    return f"{days:.0f}" if isfinite(days) else "never"
+
+
+def _records(frame: pd.DataFrame) -> str:
+    return str(frame.to_json(orient="split", index=False, double_precision=15))
+
+
+def _documents(known: dict[str, Any]) -> str:
+    return json.dumps([known[key].model_dump(mode="json") for key in sorted(known)], ensure_ascii=False)

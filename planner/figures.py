@@ -1,0 +1,548 @@
+"""Tidy frames in, Plotly figures out; knows none of our classes.
+
+Fonts and backgrounds stand in a template, which a surface with a theme of its own (Streamlit, light or dark)
+replaces. No line, area or mark is told apart by its colour alone: patterns, dashes and shapes repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from plotly.graph_objects import Bar, Figure, Heatmap, Scatter
+from plotly.subplots import make_subplots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "DEFERRED_ABOVE",
+    "Figure",
+    "bands",
+    "comparison",
+    "deferral_heat_map",
+    "deferrals_by_cause",
+    "delays",
+    "frontier",
+    "ramp",
+]
+
+DEFERRED_ABOVE = 0.1
+"""A published day is marked when it would be deferred with more than this probability."""
+
+# Okabe and Ito's colours without their yellow and black, which vanish on white and on black; then four more.
+PALETTE = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9",
+    "#d55e00", "#a39a00", "#888888", "#8c7ae6", "#b0485f",
+)  # fmt: skip
+PATTERNS = ("", "/", ".", "\\", "x", "-", "|", "+")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "pentagon", "hexagon", "triangle-down")
+
+_ALARM = "#d55e00"
+_NEUTRAL = "#808080"  # reads on white and on black
+_FAINT = "rgba(128, 128, 128, 0.25)"
+_DAY, _TICK = "%a %-d %b %Y", "%a<br>%-d %b"
+
+_AXIS = {"gridcolor": _FAINT, "zerolinecolor": _FAINT, "linecolor": _FAINT, "automargin": True}
+_TEMPLATE = {
+    "layout": {
+        "colorway": PALETTE,
+        "font": {"color": _NEUTRAL},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "hoverlabel": {"namelength": -1},
+        "separators": ".,",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+}
+
+_SCALE = {
+    "title": {"text": "Deferred, in 100", "side": "top"},
+    "tickvals": [0, 25, 50, 75, 100],
+    "orientation": "h",
+    "thickness": 10,
+    "len": 0.7,
+    "x": 1,
+    "xanchor": "right",
+    "y": 1.02,
+    "yanchor": "bottom",
+}
+
+_UNITS = {
+    "attempts": "Attempts a day",
+    "allowance": "Allowance (messages a day)",
+    "established": "Established volume (messages a day)",
+    "reputation": "Reputation (0 to 1)",
+    "delay_seconds": "Delay (seconds, summed over messages)",
+    "trouble_share": "Trouble share of the day",
+    "p_421": "First attempts deferred (share)",
+    "wrong_days": "Chance of a wrong day",
+}
+_DAYS = ("q10", "q50", "q80", "q90")
+_SHARES = {"trouble_share", "p_421", "wrong_days"}
+
+
+# --- the plan
+
+
+def ramp(
+    volumes: pd.DataFrame,
+    total: pd.DataFrame,
+    other: pd.DataFrame | None = None,
+    other_name: str = "",
+    target: float | None = None,
+    deadline: date | None = None,
+) -> Figure:
+    """Draw daily volumes as areas stacked by provider, and what is really sent when trouble is reacted to.
+
+    Parameters
+    ----------
+    volumes : frame with columns provider, date, volume (messages/day)
+    total : frame with columns date, mean, q10, q50, q90 (messages/day)
+        Sum over the providers that is sent with reaction.
+    other : frame with columns date, volume (messages/day), p_deferred (in [0, 1]), optional
+        Another schedule, drawn as a line and marked where it is likely to be deferred.
+    other_name : str
+    target : float, messages/day, optional
+    deadline : date, optional
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("Messages a day", height=500)
+    for number, (name, rows) in enumerate(_groups(volumes, "provider")):
+        figure.add_trace(_area(name, rows, number))
+    _add_total(figure, total)
+    if other is not None:
+        _add_other(figure, other, other_name)
+    if target is not None:
+        _add_target(figure, target)
+    if deadline is not None:
+        _add_deadline(figure, deadline)
+    return _told(figure, volumes)
+
+
+def deferral_heat_map(frame: pd.DataFrame) -> Figure:
+    """Draw the share of first attempts answered 4xx, by provider and day.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, date, mean, q10, q90 (shares in [0, 1])
+        A day without mail has no value (NaN) and stays empty.
+
+    Returns
+    -------
+    Figure
+    """
+    mean, low, high = (_grid(frame, column) for column in ("mean", "q10", "q90"))
+    names = list(mean.index)
+    figure = _figure("", height=190 + 30 * max(len(names), 1), hovermode="closest")
+    figure.add_trace(
+        Heatmap(
+            x=list(mean.columns),
+            y=names,
+            z=mean.to_numpy(),
+            customdata=np.stack([low, high], axis=-1),
+            zmin=0,
+            zmax=100,
+            xgap=1,
+            ygap=1,
+            hoverongaps=False,
+            # from see-through to opaque: the same scale on a white page and on a black one
+            colorscale=[
+                [0, "rgba(213, 94, 0, 0.04)"],
+                [0.1, "rgba(213, 94, 0, 0.4)"],
+                [1, "rgba(213, 94, 0, 1)"],
+            ],
+            colorbar=_SCALE,
+            hovertemplate=f"%{{y}}, %{{x|{_DAY}}}<br>%{{z:.0f}} in 100 first attempts deferred"
+            "<br>8 times in 10 between %{customdata[0]:.0f} and %{customdata[1]:.0f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", title=None, tickformat="", showgrid=False)
+    figure.update_xaxes(showgrid=False)
+    return _told(figure, frame)
+
+
+def frontier(frame: pd.DataFrame, provider: str = "all") -> Figure:
+    """Draw how late the target is reached against the risk that the plan accepts.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, risk (in [0, 1]), q10, q50, q80, q90 (days, inf for never), chosen
+        Days count from the start.
+    provider : str
+        Whose rows are drawn; ``all`` for the sender as a whole.
+
+    Returns
+    -------
+    Figure
+    """
+    rows = frame[frame["provider"] == provider].sort_values("risk")
+    figure = _figure(
+        "Days until the target is reached", "Accepted risk of a throttled day (in 100, per provider)"
+    )
+    percent = [100 * risk for risk in rows["risk"]]
+    top = 1.15 * max([1.0, *(day for column in _DAYS for day in map(_finite, rows[column]) if day)])
+    figure.add_trace(_edge(percent, [_finite(day) or top for day in rows["q90"]], None, None))
+    figure.add_trace(_edge(percent, [_finite(day) or top for day in rows["q10"]], "tonexty", "8 times in 10"))
+    figure.add_trace(_times(percent, rows["q50"], "Median", "solid", "circle"))
+    figure.add_trace(_times(percent, rows["q80"], "8 in 10 are there by", "dash", "square"))
+    _add_chosen(figure, rows[rows["chosen"].astype(bool)])
+    _add_never(figure, percent, rows["q90"], top)
+    figure.update_xaxes(tickformat="", tickvals=percent, ticktext=[f"{value:.0f}" for value in percent])
+    figure.update_yaxes(range=[0, 1.03 * top])
+    return _told(figure, rows)
+
+
+def comparison(frame: pd.DataFrame) -> Figure:
+    """Draw schedules as small multiples on one time axis, marked where they would be deferred.
+
+    Parameters
+    ----------
+    frame : frame with columns name, date, volume (messages/day), p_deferred (in [0, 1])
+
+    Returns
+    -------
+    Figure
+    """
+    groups = list(_groups(frame, "name"))
+    figure = _multiples([name for name, _ in groups], "Messages a day")
+    for number, (name, rows) in enumerate(groups):
+        _add_other(figure, rows, name, row=number + 1, colour=PALETTE[number % len(PALETTE)])
+    figure.update_layout(showlegend=False)
+    return _told(figure, frame)
+
+
+# --- a forecast
+
+
+def bands(frame: pd.DataFrame, what: str) -> Figure:
+    """Draw one aspect of a forecast by provider and day: median and 10–90 % band.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, date, mean, q10, q50, q90
+    what : str
+        The aspect, such as ``delivered``; names the axis and its unit.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = list(_groups(frame, "provider"))
+    label = _UNITS.get(what, f"{what.replace('_', ' ').capitalize()} (messages a day)")
+    figure = _multiples([name for name, _ in groups], label, tickformat=".0%" if what in _SHARES else ",")
+    for number, (name, rows) in enumerate(groups):
+        for trace in _band_of(rows, name, number, ".0%" if what in _SHARES else ",.3~r"):
+            figure.add_trace(trace, row=number + 1, col=1)
+    figure.update_layout(showlegend=False)
+    return _told(figure, frame)
+
+
+def deferrals_by_cause(frame: pd.DataFrame) -> Figure:
+    """Draw deferred attempts a day, stacked by cause, summed over the providers.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, date, cause, mean (attempts)
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("Deferred attempts a day", height=400)
+    for number, (cause, rows) in enumerate(_groups(frame, "cause")):
+        sums = rows.groupby("date", sort=True)["mean"].sum()
+        figure.add_trace(
+            Bar(
+                x=list(sums.index),
+                y=list(sums),
+                name=cause,
+                marker={
+                    "color": PALETTE[number % len(PALETTE)],
+                    "pattern": {"shape": PATTERNS[number % len(PATTERNS)]},
+                },
+                hovertemplate="%{y:,.0f}",
+            )
+        )
+    figure.update_layout(barmode="stack")
+    return _told(figure, frame)
+
+
+def delays(frame: pd.DataFrame) -> Figure:
+    """Draw how long mail is late that was deferred at first, by provider.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, messages, mean, q10, q50, q90, q95 (seconds)
+
+    Returns
+    -------
+    Figure
+    """
+    rows = frame[frame["messages"] > 0]
+    figure = _figure(
+        "", "Delay of mail that was deferred at first", height=150 + 30 * len(rows), hovermode="closest"
+    )
+    for row in rows.itertuples():
+        figure.add_trace(
+            _edge([row.q10, row.q90], [row.provider] * 2, None, None, line={"color": _NEUTRAL, "width": 8})
+        )
+    for column, name, symbol in (
+        ("q50", "Median", "circle"),
+        ("mean", "Mean", "line-ns-open"),
+        ("q95", "95 in 100 are through by", "diamond"),
+    ):
+        figure.add_trace(_ticks(rows, column, name, symbol))
+    ticks = {
+        60: "1 min",
+        600: "10 min",
+        3600: "1 h",
+        14_400: "4 h",
+        43_200: "12 h",
+        86_400: "1 day",
+        259_200: "3 days",
+    }
+    figure.update_xaxes(type="log", tickformat="", tickvals=list(ticks), ticktext=list(ticks.values()))
+    figure.update_yaxes(autorange="reversed", title=None, tickformat="", type="category")
+    return _told(figure, rows)
+
+
+# --- parts
+
+
+def _figure(y: str, x: str = "Day", *, height: int = 380, hovermode: str = "x unified") -> Figure:
+    figure = Figure(layout={"template": _TEMPLATE, "height": height, "hovermode": hovermode})
+    figure.update_layout(
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        legend={"orientation": "h", "traceorder": "normal", "yref": "container", "yanchor": "bottom", "y": 0},
+    )
+    figure.update_xaxes(title={"text": x}, tickformat=_TICK, hoverformat=_DAY)
+    figure.update_yaxes(title={"text": y}, tickformat=",", rangemode="tozero")
+    return figure
+
+
+def _multiples(names: list[str], y: str, tickformat: str = ",") -> Figure:
+    """Make one row of axes per name over a common time axis."""
+    n = max(len(names), 1)
+    figure = make_subplots(
+        rows=n, cols=1, shared_xaxes=True, subplot_titles=names or None, vertical_spacing=0.25 / n
+    )
+    figure.update_layout(
+        template=_TEMPLATE,
+        height=100 + 150 * n,
+        hovermode="x unified",
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
+    )
+    figure.update_xaxes(tickformat=_TICK, hoverformat=_DAY)
+    figure.update_xaxes(title={"text": "Day"}, row=n, col=1)
+    figure.update_yaxes(tickformat=tickformat, rangemode="tozero", nticks=4)
+    figure.update_yaxes(title={"text": y}, row=(n + 1) // 2, col=1)  # once, at the middle
+    return figure
+
+
+def _groups(frame: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Give the frame's parts in the order in which they first appear."""
+    for name in dict.fromkeys(frame[column]):
+        yield str(name), frame[frame[column] == name]
+
+
+def _grid(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Shares in percent: a row per provider, as they first appear, and a column per day."""
+    wide = frame.pivot(index="provider", columns="date", values=column)
+    return 100.0 * wide.loc[list(dict.fromkeys(frame["provider"]))]
+
+
+def _area(name: str, rows: pd.DataFrame, number: int) -> Scatter:
+    colour = PALETTE[number % len(PALETTE)]
+    pale = _see_through(colour, 0.45)
+    return Scatter(
+        x=list(rows["date"]),
+        y=list(rows["volume"]),
+        name=name,
+        stackgroup="plan",
+        mode="lines",
+        line={"width": 1, "color": colour, "shape": "hvh"},
+        fillcolor=pale,
+        fillpattern={
+            "shape": PATTERNS[number % len(PATTERNS)],
+            "fgcolor": colour,
+            "bgcolor": pale,
+            "fgopacity": 0.6,
+            "size": 8,
+            "solidity": 0.2,
+        },
+        hovertemplate="%{y:,.0f}",
+    )
+
+
+def _add_total(figure: Figure, total: pd.DataFrame) -> None:
+    days = list(total["date"])
+    figure.add_trace(_edge(days, list(total["q90"]), None, None))
+    figure.add_trace(_edge(days, list(total["q10"]), "tonexty", "Sent with reaction, 8 times in 10"))
+    figure.add_trace(
+        Scatter(
+            x=days,
+            y=list(total["q50"]),
+            customdata=list(zip(total["q10"], total["q90"], strict=True)),
+            name="Sent with reaction, median",
+            mode="lines",
+            line={"color": _NEUTRAL, "width": 2, "dash": "dot"},
+            hovertemplate="%{y:,.2~r}, 8 times in 10 %{customdata[0]:,.2~r} to %{customdata[1]:,.2~r}",
+        )
+    )
+
+
+def _edge(
+    x: list[Any], y: list[Any], fill: str | None, name: str | None, line: dict[str, Any] | None = None
+) -> Scatter:
+    """Draw an edge of a band: the first without fill, the second filled back to it."""
+    return Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        line=line or {"color": _NEUTRAL, "width": 0.5},
+        fill=fill,
+        fillcolor=_FAINT if fill else None,
+        name=name,
+        showlegend=name is not None,
+        hoverinfo="skip",
+    )
+
+
+def _add_other(
+    figure: Figure, other: pd.DataFrame, name: str, row: int | None = None, colour: str = _ALARM
+) -> None:
+    place = {} if row is None else {"row": row, "col": 1}
+    likely = other[other["p_deferred"] > DEFERRED_ABOVE]
+    line = {"color": colour, "width": 2.5, "dash": "dash" if row is None else "solid"}
+    chance = [100 * p for p in other["p_deferred"]]
+    figure.add_trace(
+        Scatter(
+            x=list(other["date"]),
+            y=list(other["volume"]),
+            customdata=chance,
+            name=name,
+            mode="lines",
+            line=line,
+            hovertemplate="%{y:,.0f}, deferred %{customdata:.0f} times in 100",
+        ),
+        **place,
+    )
+    marks = Scatter(
+        x=list(likely["date"]),
+        y=list(likely["volume"]),
+        name=f"Deferred more than {100 * DEFERRED_ABOVE:.0f} times in 100",
+        mode="markers",
+        marker={"symbol": "x", "size": 8, "color": _ALARM},
+        hoverinfo="skip",
+    )
+    figure.add_trace(marks, **place)
+
+
+def _add_target(figure: Figure, target: float) -> None:
+    line = {"color": _NEUTRAL, "dash": "dash", "width": 1}
+    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=target, y1=target, line=line)
+    figure.add_annotation(
+        xref="paper",
+        x=0,
+        y=target,
+        text=f"Target {target:,.0f}",
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom",
+    )
+
+
+def _add_deadline(figure: Figure, deadline: date) -> None:
+    day = deadline.isoformat()
+    line = {"color": _NEUTRAL, "dash": "dashdot", "width": 1.5}
+    figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=day, x1=day, line=line)
+    figure.add_annotation(
+        yref="paper", y=1, x=day, text="Deadline", showarrow=False, xanchor="right", yanchor="bottom"
+    )
+
+
+def _times(percent: list[float], days: Any, name: str, dash: str, symbol: str) -> Scatter:
+    return Scatter(
+        x=percent,
+        y=[_finite(day) for day in days],
+        name=name,
+        mode="lines+markers",
+        line={"dash": dash, "color": PALETTE[0]},
+        marker={"symbol": symbol, "size": 7},
+        connectgaps=False,
+        hovertemplate="%{y:,.0f} days",
+    )
+
+
+def _add_chosen(figure: Figure, chosen: pd.DataFrame) -> None:
+    ring = {"symbol": "circle-open", "size": 18, "color": _ALARM, "line": {"width": 3}}
+    x, y = [100 * risk for risk in chosen["risk"]], [_finite(day) for day in chosen["q50"]]
+    figure.add_trace(Scatter(x=x, y=y, name="This plan", mode="markers", marker=ring, hoverinfo="skip"))
+
+
+def _add_never(figure: Figure, percent: list[float], q90: Any, top: float) -> None:
+    """Mark where the target is missed one time in ten: there the band has no upper edge."""
+    never = [x for x, day in zip(percent, q90, strict=True) if _finite(day) is None]
+    if never:
+        mark = {"symbol": "triangle-up-open", "size": 10, "color": _ALARM, "line": {"width": 2}}
+        name = "1 time in 10 beyond the horizon, or never"
+        figure.add_trace(
+            Scatter(x=never, y=[top] * len(never), name=name, mode="markers", marker=mark, hoverinfo="skip")
+        )
+
+
+def _band_of(rows: pd.DataFrame, name: str, number: int, form: str) -> list[Scatter]:
+    days, colour = list(rows["date"]), PALETTE[number % len(PALETTE)]
+    middle = Scatter(
+        x=days,
+        y=list(rows["q50"]),
+        customdata=list(zip(rows["q10"], rows["q90"], strict=True)),
+        name=name,
+        mode="lines",
+        line={"color": colour, "dash": DASHES[number % len(DASHES)]},
+        hovertemplate=f"%{{y:{form}}}, 8 times in 10 %{{customdata[0]:{form}}} to %{{customdata[1]:{form}}}",
+    )
+    return [
+        _edge(days, list(rows["q90"]), None, None),
+        _edge(days, list(rows["q10"]), "tonexty", None),
+        middle,
+    ]
+
+
+def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:
+    return Scatter(
+        x=list(rows[column]),
+        y=list(rows["provider"]),
+        customdata=[seconds / 3600 for seconds in rows[column]],
+        name=name,
+        mode="markers",
+        marker={"symbol": symbol, "size": 10, "line": {"width": 2}},
+        hovertemplate="%{y}: %{customdata:.2~r} hours",
+    )
+
+
+def _told(figure: Figure, frame: pd.DataFrame) -> Figure:
+    """Say so where there is nothing to draw."""
+    if frame.empty:
+        figure.add_annotation(
+            text="Nothing to show", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
+        )
+    return figure
+
+
+def _finite(day: float) -> float | None:
+    return float(day) if isfinite(day) else None
+
+
+def _see_through(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha})"

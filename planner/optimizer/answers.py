@@ -1,0 +1,164 @@
+"""Wishes that cannot be met, answered by name, each with the smallest change that helps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.inputs.catalogue import catalogue
+from planner.optimizer.referee import ramps
+from planner.vocabulary import WEEKDAYS, Floats, rounded, whole
+
+if TYPE_CHECKING:
+    from planner.inputs.sender import Sender
+    from planner.simulation.beliefs import Beliefs
+
+NEARLY = 0.995
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One wish that cannot be met.
+
+    Attributes
+    ----------
+    name : str
+        'all_blacked_out', 'gate_closed', 'target_above_list' or 'cannot_grow'.
+    text : str
+        What stands in the way.
+    remedy : str
+        The smallest change that helps.
+    provider : str or None
+        Whom it concerns; None for the sender as a whole.
+    """
+
+    name: str
+    text: str
+    remedy: str
+    provider: str | None = None
+
+
+def impossible(sender: Sender, n_days: int) -> tuple[Answer, ...]:
+    """Return what the sender file alone shows to be impossible."""
+    return (*_blacked_out(sender, n_days), *_closed_gates(sender), *_above_list(sender))
+
+
+def cannot_grow(
+    sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, missing: float, n_days: int
+) -> tuple[Answer, ...]:
+    """Return why the target is not reached within the horizon, and the smallest change with which it would be.
+
+    Changes are tried on the envelope at the same caution: one more send day a week, then one more, then more IPs, then
+    a lower target.
+
+    Parameters
+    ----------
+    volume : (providers, days) float array, messages
+        The planned ramp.
+    drops : (providers,) float array, in [0, 1]
+        Share of scenarios given up for it.
+    missing : float
+        Probability of missing the target within the horizon.
+    """
+    targets = sender.targets()
+    slow = (volume.max(axis=1) < NEARLY * targets - 0.5) & (sender.demand(n_days).max(axis=1) > 0.0)
+    if not slow.any():
+        return ()
+    p = int(np.argmax(np.where(slow, targets - volume.max(axis=1), -1.0)))
+    name = catalogue().provider(sender.provider_names[p]).name
+    text = (
+        f"The target is not reached within {n_days} days: at this caution {name} is planned up to "
+        f"{rounded(float(volume[p].max()))} a day of {rounded(float(targets[p]))}."
+    )
+    remedy = _more_days(sender, beliefs, drops, n_days) or _more_ips(sender, beliefs, drops, n_days)
+    if not remedy:
+        share = float((volume.max(axis=1)[slow] / targets[slow]).min())
+        remedy = f"A target of {rounded(share * float(targets.sum()))} a day is reached."
+    return (Answer("cannot_grow", text, remedy, sender.provider_names[p]),)
+
+
+def _blacked_out(sender: Sender, n_days: int) -> tuple[Answer, ...]:
+    if sender.send_mask(n_days).any():
+        return ()
+    text = f"No mail can go out in the {n_days} days from {sender.start.isoformat()}: every send day is blacked out."
+    days = ", ".join(str(day) for day in sender.send_days)
+    return (
+        Answer("all_blacked_out", text, f"Free at least one {days} in 'blackout', or add another send day."),
+    )
+
+
+def _closed_gates(sender: Sender) -> tuple[Answer, ...]:
+    facts = catalogue()
+    closed = [
+        facts.provider(name)
+        for name in sender.provider_names
+        if facts.provider(name).gate is not None and name not in sender.admissions
+    ]
+    return tuple(
+        Answer(
+            "gate_closed",
+            f"{provider.name} admits new senders by hand, so nothing is planned there. {provider.gate}",
+            f"Ask for admission, then write the date as 'admissions: {{{provider.id}: YYYY-MM-DD}}'.",
+            provider.id,
+        )
+        for provider in closed
+    )
+
+
+def _above_list(sender: Sender) -> tuple[Answer, ...]:
+    size = sender.audience.size
+    target = float(sender.targets().sum())
+    if size is None or sender.kind == "transactional" or target <= size:
+        return ()
+    return (
+        Answer(
+            "target_above_list",
+            f"The target of {whole(target)} messages a day is above the list of {whole(size)} addresses: "
+            "some people would get more than one message a day.",
+            f"Set target.volume to {whole(size)} or less, or correct audience.size.",
+        ),
+    )
+
+
+def _more_days(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+    own = list(sender.send_days)
+    others = [day for day in WEEKDAYS if day not in own]
+    # spread the added days over the week: the one farthest from those that are there
+    while others:
+        day = max(others, key=lambda day: min(_apart(day, have) for have in own))
+        others.remove(day)
+        own.append(day)
+        changed = sender.changed({"send_days": [str(day) for day in own]})
+        if _reaches(changed, beliefs, drops, n_days):
+            return f"With {len(own)} send days a week ({', '.join(sorted(map(str, own), key=_order))}) it is reached."
+    return ""
+
+
+def _more_ips(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+    for factor in (2, 4, 8):
+        changed = sender.changed({"n_ips": min(1000, sender.n_ips * factor)})
+        if _reaches(changed, beliefs, drops, n_days):
+            return f"With {changed.n_ips} IPs it is reached."
+    return ""
+
+
+def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> bool:
+    nested = ramps(sender, beliefs, n_days)
+    targets = sender.targets()
+    peaks = [
+        each.volume[min(int(j * len(beliefs)), len(each.volume) - 1)].max()
+        for each, j in zip(nested, drops, strict=True)
+    ]
+    mailed = sender.demand(n_days).max(axis=1) > 0.0
+    return bool((np.array(peaks) >= NEARLY * targets - 0.5)[mailed].all())
+
+
+def _order(day: str) -> int:
+    return [str(each) for each in WEEKDAYS].index(day)
+
+
+def _apart(one: str, other: str) -> int:
+    gap = abs(_order(str(one)) - _order(str(other)))
+    return min(gap, 7 - gap)

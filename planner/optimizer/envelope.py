@@ -1,0 +1,206 @@
+"""The largest ramp that a set of scenarios tolerates, and the order in which to give scenarios up.
+
+What a scenario tolerates today is nondecreasing in what was sent before, so the largest ramp of a set is found
+forward in time: each day the least that any kept scenario tolerates, given the days before. (The least of each
+scenario's own best ramp is not feasible: the memory was never built.) Exact for a uniform pace, windows up
+to 23 hours and rates within their limits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from planner.simulation.compiling import compiled
+from planner.simulation.layout import W_BLOCK_BELOW, W_ESTABLISHED, W_HOURLY_SHARE, W_STUCK_SHARE
+from planner.simulation.memory import overnight, tolerated_today
+from planner.vocabulary import Floats
+
+
+class Nested(NamedTuple):
+    """Ramps of one provider after 0, 1, 2 … scenarios were given up; each contains the one before.
+
+    `volume` (drops + 1, days) float array, whole messages; `dropped` (drops,) scenario given up at each step;
+    `binding` (drops + 1, days) int array: scenario that caps the day, -1 where the demand does.
+    """
+
+    volume: Floats
+    dropped: Floats
+    binding: Floats
+
+
+def nested_ramps(
+    world: Floats,
+    demand: Floats,
+    complaint_rate: Floats,
+    hard_bounce_rate: Floats,
+    hours: float,
+    most: int,
+    upto: float = 0.0,
+) -> Nested:
+    """Return the ramp of all scenarios, and of ever fewer.
+
+    One scenario is given up at a time: among those that cap the ramp on some day, the one whose removal gains most
+    volume over the horizon; on a tie the one that binds on most days, then the lowest index. Hence one
+    pass holds the ramp for every risk.
+
+    Parameters
+    ----------
+    world : (len(layout.WORLD), scenarios) float array
+        One provider's parameters, see `simulation.simulator.worlds`.
+    demand : (days,) float array, messages
+    complaint_rate, hard_bounce_rate : (days,) float array
+        Rates of the segments a day's ramp would mail.
+    hours : float, h
+        Hours of the hourly share that a day's mail can use: the window's refill and a full bucket.
+    most : int
+        How many scenarios to give up at most.
+    upto : float, messages/day
+        Mail that was not sent adds to the demand of later days up to this; 0 where it does not.
+
+    Returns
+    -------
+    Nested
+        Ends early when the demand alone limits the ramp.
+    """
+    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most)
+    return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
+
+
+class _Track(NamedTuple):
+    """One ramp and what every scenario remembers of it; a row per day.
+
+    `volume`, `binding` (days,); `sure` (days,): the day's volume less first contacts that bounce; `memory` (days + 1,
+    5, scenarios), see `simulation.memory.overnight`.
+    """
+
+    volume: Any
+    binding: Any
+    sure: Any
+    memory: Any
+
+
+@compiled
+def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, track, tolerated):  # type: ignore[no-untyped-def]
+    """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
+
+    `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
+    """
+    n_scenarios = world.shape[1]
+    volume, binding, sure, memory = track
+    most_before = 0.0
+    total = 0.0
+    backlog = 0.0
+    for d in range(start):
+        most_before = max(most_before, volume[d])
+        total += volume[d]
+        backlog = max(0.0, backlog + demand[d] - volume[d])
+    for d in range(start, demand.shape[0]):
+        wanted = demand[d]
+        if wanted > 0.0:
+            wanted = max(wanted, min(upto, wanted + backlog))
+        least = wanted
+        who = -1
+        if least > 0.0:
+            for s in range(n_scenarios):
+                today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
+                open_share = min(1.0, world[W_HOURLY_SHARE, s] * hours)
+                accepts = 1.0 if memory[d, 1, s] >= world[W_BLOCK_BELOW, s] else 0.0
+                tolerated[s] = today * open_share * accepts + lost[s]
+            for s in range(n_scenarios):
+                if tolerated[s] < least:
+                    least = tolerated[s]
+                    who = s
+            if who >= 0:  # whole messages; a single one harms nobody
+                least = min(wanted, max(1.0, np.floor(least + 1e-9)))
+        volume[d] = least
+        binding[d] = who
+        total += least
+        backlog = max(0.0, backlog + demand[d] - least)
+        bounced = max(0.0, least - most_before) * hard_bounce_rate[d]
+        most_before = max(most_before, least)
+        sure[d] = least - bounced
+        peak = 0.0
+        for before in range(max(0, d - 6), d + 1):
+            peak = max(peak, sure[before])
+        for s in range(n_scenarios):
+            arrives = 1.0 - world[W_STUCK_SHARE, s]
+            morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+            tomorrow = overnight(
+                world,
+                s,
+                morning,
+                sure[d] * arrives,
+                bounced * arrives,
+                0.0,
+                1.0,
+                complaint_rate[d],
+                peak * arrives,
+            )
+            for i in range(5):
+                memory[d + 1, i, s] = tomorrow[i]
+    return total
+
+
+@compiled
+def _copy(source, target, start):  # type: ignore[no-untyped-def]
+    """Copy the days before `start`, and the morning of it, from one track to another."""
+    target[0][:start] = source[0][:start]
+    target[1][:start] = source[1][:start]
+    target[2][:start] = source[2][:start]
+    target[3][start] = source[3][start]
+
+
+@compiled
+def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):  # type: ignore[no-untyped-def]
+    n_scenarios = world.shape[1]
+    n_days = demand.shape[0]
+    memory = np.zeros((n_days + 1, 5, n_scenarios))
+    memory[0, 0] = world[W_ESTABLISHED]
+    memory[0, 1] = 1.0
+    base = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory)
+    trial = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory.copy())
+    tolerated = np.zeros(n_scenarios)
+    lost = np.zeros(n_scenarios)
+    volumes = np.zeros((most + 1, n_days))
+    bindings = np.full((most + 1, n_days), -1)
+    dropped = np.full(most, -1)
+    binds = np.zeros(n_scenarios, dtype=np.int64)
+    first_bind = np.zeros(n_scenarios, dtype=np.int64)
+    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 0, base, tolerated)
+    volumes[0] = base.volume
+    bindings[0] = base.binding
+    n = 0
+    while n < most:
+        binds[:] = 0
+        for d in range(n_days - 1, -1, -1):
+            s = base.binding[d]
+            if s >= 0:
+                binds[s] += 1
+                first_bind[s] = d
+        best = -1
+        best_total = -1.0
+        for s in range(n_scenarios):
+            if binds[s] == 0:
+                continue
+            lost[s] = np.inf
+            start = first_bind[s]
+            _copy(base, trial, start)
+            total = _extend(
+                world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated
+            )
+            lost[s] = 0.0
+            if total > best_total or (total == best_total and binds[s] > binds[best]):
+                best = s
+                best_total = total
+        if best < 0:
+            break
+        lost[best] = np.inf
+        start = first_bind[best]
+        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, base, tolerated)
+        dropped[n] = best
+        n += 1
+        volumes[n] = base.volume
+        bindings[n] = base.binding
+    return volumes, dropped, bindings, n

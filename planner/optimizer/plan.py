@@ -1,0 +1,296 @@
+"""Plan: the ramp we propose, what it rests on, and what it will probably do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.catalogue import catalogue
+from planner.inputs.reaction import Reaction
+from planner.inputs.retry import RetryPolicy
+from planner.inputs.schedule import Schedule
+from planner.inputs.sender import Sender
+from planner.inputs.yamlfile import parse_json, save_text
+from planner.optimizer.answers import Answer
+from planner.simulation.forecast import (
+    FORMAT,
+    MODEL_VERSION,
+    Forecast,
+    about,
+    check_kind,
+    quantiles,
+    read_text,
+    records,
+)
+from planner.simulation.simulator import simulate
+from planner.vocabulary import day_text, in_100, rounded, short_day
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from planner.figures import Figure
+
+SURE = 0.8
+"""How sure to be of a deadline when saying when to start."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Result of `optimize`.
+
+    Attributes
+    ----------
+    sender : Sender
+    schedule : Schedule
+        Messages by provider and day over the horizon.
+    retry : mapping of provider to RetryPolicy
+    reaction : Reaction
+        What to do the morning after trouble; part of the plan.
+    forecast : Forecast
+        The plan with its reaction, on scenarios that no choice has seen.
+    frontier : tuple of dict
+        One row per provider and risk level, see `frontier_frame`.
+    levels : mapping of provider to float
+        Risk level chosen for each provider.
+    risk : 'balanced' or float
+        What was asked for.
+    answers : tuple of Answer
+        Wishes that cannot be met.
+    seed : int
+    """
+
+    sender: Sender
+    schedule: Schedule
+    retry: Mapping[str, RetryPolicy]
+    reaction: Reaction
+    forecast: Forecast
+    frontier_rows: tuple[dict[str, Any], ...]
+    levels: Mapping[str, float]
+    risk: str | float
+    answers: tuple[Answer, ...]
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def frontier(self) -> pd.DataFrame:
+        """What each risk level does: a row per provider, and one for 'all', at each level.
+
+        Columns: provider, risk (limit), planned_day, q10, q50, q80, q90 (days from the start, inf for never), missing
+        (probability of missing the horizon), by_deadline (probability, nan without one), measured_risk (probability
+        of a wrong day; for 'all' the expected number of providers with one), wrong_days (mean number), delayed, lost
+        (shares of the mail), chosen.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(list(self.frontier_rows)).replace({None: np.nan})
+
+    @cached_property
+    def blind(self) -> Forecast:
+        """The same plan on the same scenarios if nobody reacts to trouble."""
+        return simulate(
+            self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed
+        )
+
+    @property
+    def pace(self) -> pd.DataFrame:
+        """Share of the day's mail in each slot: provider, slot_start, share."""
+        import pandas as pd
+
+        share = self.sender.pace()
+        hours, minutes = map(int, self.sender.day_start.split(":"))
+        starts = [(hours * 60 + minutes + 15 * i) % 1440 for i in range(len(share))]
+        slots = [(f"{m // 60:02}:{m % 60:02}", x) for m, x in zip(starts, share, strict=True) if x > 0.0]
+        return pd.DataFrame(
+            [(name, slot, x) for name in self.sender.provider_names for slot, x in slots],
+            columns=["provider", "slot_start", "share"],
+        )
+
+    def tomorrow(self, day: date | None = None) -> pd.DataFrame:
+        """What to send on a day, by default the first send day: provider, messages, per_hour (whole messages)."""
+        import pandas as pd
+
+        d = self._index(day)
+        messages = self.schedule.total[:, d].astype(int)
+        per_hour = np.ceil(messages / self.sender.window_hours).astype(int)
+        return pd.DataFrame(
+            {"provider": self.sender.provider_names, "messages": messages, "per_hour": per_hour}
+        )
+
+    def first_day(self) -> date:
+        """First day on which the plan sends."""
+        return self.schedule.dates[self._index(None)]
+
+    def holds_back(self) -> str | None:
+        """Return the provider that reaches its target last, None where none is mailed or all start at the target."""
+        days = quantiles(self.forecast.reached, self.forecast.weights, (0.5, 0.8, 0.9))
+        if not days.size or not (days > 0).any():
+            return None
+        order = np.lexsort(np.nan_to_num(days[::-1], posinf=1e9))
+        return self.sender.provider_names[int(order[-1])]
+
+    def deadline(self) -> dict[str, Any] | None:
+        """Answer the sender's deadline: by (date), p (probability), start_by (date that makes it 8 in 10, or None)."""
+        by = self.sender.target.by
+        if by is None:
+            return None
+        needed = float(quantiles(self.forecast.reached_by_all, self.forecast.weights, (SURE,))[0])
+        start_by = by - timedelta(days=int(needed)) if np.isfinite(needed) else None
+        return {"by": by, "p": self.forecast.p_by(by), "start_by": start_by}
+
+    def headline(self) -> str:
+        """One sentence: when the target is reached and how sure that is."""
+        return self.forecast.headline()
+
+    def summary(self) -> str:
+        """Say the plan in a few sentences."""
+        lines = [self.headline(), self._trouble_text()]
+        deadline = self.deadline()
+        if deadline is not None:
+            lines.append(self._deadline_text(deadline))
+        lines += [f"{answer.text} {answer.remedy}" for answer in self.answers]
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per provider and date.
+
+        Columns: provider, date, volume (planned), per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves
+        of it), p_421, p_421_q90, risk_of_wrong_day.
+        """
+        sent = self.forecast.to_frame("injected")
+        p_421 = self.forecast.p_421()
+        volume = self.schedule.total
+        frame = sent[["provider", "date"]].copy()
+        frame["volume"] = volume.ravel().astype(int)
+        frame["per_hour"] = np.ceil(volume / self.sender.window_hours).ravel().astype(int)
+        for column in ("q10", "q50", "q90"):
+            frame[f"sent_{column}"] = sent[column]
+        frame["p_421"] = p_421["mean"]
+        frame["p_421_q90"] = p_421["q90"]
+        frame["risk_of_wrong_day"] = self.forecast.to_frame("wrong_days")["mean"]
+        return frame
+
+    def plot(self, what: str = "ramp") -> Figure:
+        """Return a Plotly figure, not yet shown: 'ramp', 'p_421' or 'frontier'."""
+        from planner import figures
+
+        if what == "ramp":
+            target = float(self.sender.targets().sum())
+            volumes = self.to_frame()[["provider", "date", "volume"]]
+            band = self.forecast.total_band()
+            return figures.ramp(volumes, band, None, target=target, deadline=self.sender.target.by)
+        if what == "p_421":
+            return figures.deferral_heat_map(self.forecast.p_421())
+        if what == "frontier":
+            return figures.frontier(self.frontier)
+        raise InputError(f"A plan has no plot '{what}'. It has: ramp, p_421, frontier.")
+
+    def assumptions(self) -> pd.DataFrame:
+        """Priors the plan rests on, with source and confidence."""
+        return self.forecast.assumptions()
+
+    def to_json(self) -> str:
+        """Return the plan as JSON: what it was made from, what it says, and quantiles for other programs."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` writes."""
+        return {
+            "format": FORMAT,
+            "kind": "plan",
+            "model": MODEL_VERSION,
+            "summary": self.summary(),
+            "risk": self.risk,
+            "seed": self.seed,
+            "options": dict(self.options),
+            "levels": dict(self.levels),
+            "answers": [asdict(answer) for answer in self.answers],
+            "frontier": records(self.frontier),
+            "days": records(self.to_frame()),
+            "forecast": self.forecast.to_dict(),
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Return the plan that `to_json` wrote; its forecast is simulated again from the seed.
+
+        Raises
+        ------
+        InputError
+            If the text is no plan.
+        """
+        data = parse_json(text, what="plan")
+        check_kind(data, "plan")
+        answers = tuple(Answer(**answer) for answer in data["answers"])
+        if data["model"] != MODEL_VERSION:
+            text = f"This plan was computed by model {data['model']}; its forecast is that of model {MODEL_VERSION}."
+            answers += (Answer("earlier_model", text, "Compute the plan again to compare."),)
+            data["forecast"]["model"] = MODEL_VERSION
+        forecast = Forecast.from_dict(data["forecast"])
+        if forecast.reaction is None:
+            raise InputError("This plan holds no reaction. Save it again with the planner.")
+        return cls(
+            forecast.sender,
+            forecast.schedule,
+            forecast.retry,
+            forecast.reaction,
+            forecast,
+            tuple(_row(row) for row in data["frontier"]),
+            data["levels"],
+            data["risk"],
+            answers,
+            data["seed"],
+            data["options"],
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write `to_json` to a file, atomically."""
+        save_text(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plan:
+        """Read what `save` wrote."""
+        return cls.from_json(read_text(path, "plan"))
+
+    def _index(self, day: date | None) -> int:
+        if day is None:
+            sent = np.flatnonzero(self.schedule.total.sum(axis=0) > 0.0)
+            return int(sent[0]) if len(sent) else 0
+        if day not in self.schedule.dates:
+            first, last = self.schedule.dates[0], self.schedule.dates[-1]
+            raise InputError(f"{day.isoformat()} is not in the plan, which runs from {first} to {last}.")
+        return self.schedule.dates.index(day)
+
+    def _trouble_text(self) -> str:
+        n = int((self.sender.targets() > 0.0).sum())
+        slowest = self.holds_back()
+        held = f"{catalogue().provider(slowest).name} holds you back. " if slowest and n > 1 else ""
+        expected = float(self.forecast.risk().sum())
+        return f"{held}Expect a throttled day at {about(expected)} of your {n} providers."
+
+    def _deadline_text(self, deadline: Mapping[str, Any]) -> str:
+        text = f"Deadline {day_text(deadline['by'])}: {in_100(deadline['p'])}."
+        if deadline["start_by"] is None:
+            return f"{text} No start makes it {in_100(SURE)} at this volume; lower the target."
+        if deadline["p"] < SURE:
+            return f"{text} Start by {short_day(deadline['start_by'])} for {in_100(SURE)}."
+        return text
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a frontier row from JSON, where null stands for never."""
+    days = ("planned_day", "q10", "q50", "q80", "q90")
+    return {key: np.inf if value is None and key in days else value for key, value in row.items()}
+
+
+def target_text(sender: Sender) -> str:
+    """Say the target: '100,000 a day'."""
+    per = "a send" if sender.target.per == "send" else "a day"
+    return f"{rounded(float(sender.targets().sum()))} {per}"

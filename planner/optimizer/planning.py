@@ -1,0 +1,300 @@
+"""optimize(): from a sender to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.reaction import DEFAULT_REACTION, Reaction
+from planner.inputs.schedule import Schedule
+from planner.optimizer.plan import Plan
+from planner.simulation.beliefs import Beliefs, draw, name_key
+from planner.simulation.forecast import quantiles
+from planner.simulation.simulator import Retry, Run, policies_of, simulate
+from planner.vocabulary import Floats
+
+if TYPE_CHECKING:
+    from planner.inputs.sender import Sender
+    from planner.optimizer.envelope import Nested
+    from planner.optimizer.referee import Judged
+
+Progress = Callable[[float, str], None]
+"""Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
+
+N_FIT, N_CHOOSE, N_GLANCE = 256, 256, 64
+SEARCH_SLOT_MINUTES = 60
+REACHING = 0.9
+_REFINEMENTS = 3
+
+
+def optimize(
+    sender: Sender,
+    *,
+    risk: str | float | None = None,
+    beliefs: Beliefs | None = None,
+    scenarios: int = 400,
+    seed: int = 0,
+    retry: Retry = None,
+    reaction: Reaction | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Propose a ramp.
+
+    Parameters
+    ----------
+    sender : Sender
+    risk : 'balanced' or float in (0, 0.5], optional
+        Probability, per provider, of a wrong day within the horizon; 'balanced' takes for each provider the risk with
+        which it is reached earliest in eight of ten scenarios. The sender's own where left out.
+    beliefs : Beliefs, optional
+        Drawn from the catalogue's priors where left out.
+    scenarios : int
+        Scenarios of the published forecast; no choice has seen them.
+    seed : int
+        The same seed gives the same plan.
+    retry : RetryPolicy or mapping, optional
+    reaction : Reaction, optional
+        The default reaction where left out.
+    progress : callable, optional
+        Called with the share done and a text.
+
+    Returns
+    -------
+    Plan
+        Also where the target is out of reach: `Plan.answers` says why and what helps.
+
+    Raises
+    ------
+    InputError
+        If risk or beliefs make no sense.
+    """
+    from planner.optimizer import referee
+    from planner.optimizer.answers import cannot_grow, impossible
+
+    limit = _checked_risk(sender.risk if risk is None else risk)
+    tell = progress or (lambda share, text: None)
+    reacting = reaction or DEFAULT_REACTION
+    policies = policies_of(sender, retry)
+    most_days = sender.horizon_limit()
+    answers = impossible(sender, most_days)
+    if not sender.demand(most_days).any():
+        most_days = min(most_days, 14)  # nothing to plan: a fortnight of zeros says so
+
+    tell(0.0, "Drawing scenarios")
+    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
+    choose = _scenarios(sender, beliefs, N_CHOOSE, seed, "choose")
+    search = _search(sender, fit, choose, policies, reacting, seed, most_days, tell)
+
+    picks = referee.most_balanced(search.judged, choose.weights)
+    horizon = _horizon(search, picks, choose.weights)
+    if limit == "balanced":
+        drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
+        levels = [referee.LEVELS[level] for level in picks]
+    else:
+        tell(0.62, "Setting the risk")
+        drops = _keeping(float(limit), search, horizon, choose.weights, reacting)
+        levels = [float(limit)] * len(drops)
+    volume = referee.volumes_at(search.nested, drops)[:, :horizon]
+
+    schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
+    fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
+    forecast = simulate(
+        sender,
+        schedule,
+        policies,
+        reaction=reacting,
+        beliefs=fresh,
+        seed=_seed(seed, "fresh luck"),
+        progress=lambda share: tell(0.7 + 0.3 * share, "Forecasting"),
+    )
+    missing = float(forecast.weights @ ~np.isfinite(forecast.reached_by_all))
+    if not any(answer.name == "all_blacked_out" for answer in answers):
+        answers += cannot_grow(
+            sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), missing, horizon
+        )
+    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
+    return Plan(
+        sender,
+        schedule,
+        policies,
+        reacting,
+        forecast,
+        rows,
+        dict(zip(sender.provider_names, levels, strict=True)),
+        limit,
+        answers,
+        seed,
+        {"scenarios": scenarios},
+    )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The nested ramps, how many drops each level takes (providers,), and what each level does."""
+
+    nested: list[Nested]
+    drops: list[Any]
+    judged: list[Judged]
+    run: Run
+
+
+def _search(
+    sender: Sender,
+    fit: Beliefs,
+    choose: Beliefs,
+    policies: Any,
+    reaction: Reaction,
+    seed: int,
+    most_days: int,
+    tell: Progress,
+) -> _Search:
+    """Judge every risk level on a horizon long enough for the balanced one."""
+    from planner.optimizer import referee
+
+    run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
+    n_days = _glance(sender, fit, most_days)
+    while True:
+        tell(0.05, "Finding the largest ramps")
+        nested = referee.ramps(sender, fit, n_days)
+        drops = [np.full(len(nested), int(level * len(fit))) for level in referee.LEVELS]
+        judged = []
+        for i, of_level in enumerate(drops):
+            tell(0.2 + 0.05 * i, f"Judging a risk of {round(100 * referee.LEVELS[i])} in 100")
+            judged.append(referee.judge(run, referee.volumes_at(nested, of_level), reaction))
+        search = _Search(nested, drops, judged, run)
+        days = _days_of(search, referee.most_balanced(judged, choose.weights))
+        if n_days >= most_days or choose.weights @ np.isfinite(days) >= REACHING:
+            return search
+        n_days = most_days
+
+
+def _glance(sender: Sender, fit: Beliefs, most_days: int) -> int:
+    """Return a horizon that is probably long enough, from a quick look at a cautious ramp."""
+    from planner.optimizer import referee
+
+    few = fit.scenarios(0, min(N_GLANCE, len(fit)))
+    nested = referee.ramps(sender, few, most_days)
+    volume = referee.volumes_at(nested, np.full(len(nested), int(0.1 * len(few))))
+    peak = sender.demand(most_days).max(axis=1, initial=0.0)
+    there = (volume >= 0.995 * peak[:, None] - 0.5) & (peak[:, None] > 0.0)
+    mailed = peak > 0.0
+    if not there[mailed].any(axis=1).all():
+        return most_days
+    latest = int(there[mailed].argmax(axis=1).max(initial=0))
+    return int(min(most_days, max(14, 2 * latest + 14)))
+
+
+def _horizon(search: _Search, picks: Any, weights: Floats) -> int:
+    """Return the smallest horizon in which the balanced plan arrives in nine scenarios of ten."""
+    days = _days_of(search, picks)
+    n_days = search.nested[0].volume.shape[1]
+    enough = float(quantiles(days, weights, (REACHING,))[0])
+    return int(min(n_days, max(7, enough + 1))) if np.isfinite(enough) else n_days
+
+
+def _days_of(search: _Search, picks: Any) -> Floats:
+    """Day on which all providers have reached the target, each at its own level, (scenarios,)."""
+    return np.asarray(
+        np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0)
+    )
+
+
+def _keeping(limit: float, search: _Search, horizon: int, weights: Floats, reaction: Reaction) -> Any:
+    """Return the drops whose risk, measured within the horizon, comes closest to the limit from below, (providers,).
+
+    The dropped share is not the risk. The frontier's measurements are interpolated, the result is measured, and the
+    interpolation refined with it.
+    """
+    from planner.optimizer import referee
+
+    tried = [np.zeros_like(search.drops[0]), *search.drops]
+    risks = [np.zeros(len(tried[0])), *(weights @ (each.first_wrong < horizon) for each in search.judged)]
+    for _ in range(_REFINEMENTS):
+        drops = np.array(
+            [_interpolated(limit, [t[p] for t in tried], [r[p] for r in risks]) for p in range(len(tried[0]))]
+        )
+        judged = referee.judge(search.run, referee.volumes_at(search.nested, drops)[:, :horizon], reaction)
+        tried.append(drops)
+        risks.append(weights @ (judged.first_wrong < horizon))
+    measured = np.array(risks)
+    kept = np.where(measured <= limit + 1e-9, np.array(tried), -1)
+    return kept.max(axis=0).clip(0)
+
+
+def _interpolated(limit: float, drops: list[int], risks: list[float]) -> int:
+    """Return how many drops give a risk, by monotone interpolation of what was measured."""
+    order = np.argsort(drops, kind="stable")
+    at = np.array(drops)[order]
+    risk = np.maximum.accumulate(np.array(risks)[order])
+    if risk[-1] <= limit:
+        return int(at[-1])
+    above = int(np.argmax(risk > limit))
+    low, high = risk[above - 1], risk[above]
+    part = (limit - low) / (high - low) if high > low else 0.0
+    return int(at[above - 1] + part * (at[above] - at[above - 1]))
+
+
+def _frontier_rows(
+    sender: Sender, search: _Search, weights: Floats, horizon: int, levels: list[float], limit: str | float
+) -> tuple[dict[str, Any], ...]:
+    from planner.optimizer import referee
+
+    by = None if sender.target.by is None else (sender.target.by - sender.start).days
+    mailed = sender.targets() > 0.0
+    rows = []
+    for level, drops, judged in zip(referee.LEVELS, search.drops, search.judged, strict=True):
+        volume = referee.volumes_at(search.nested, drops)[:, :horizon]
+        demand = sender.demand(horizon)
+        full = (volume >= 0.995 * demand.max(axis=1, initial=0.0)[:, None] - 0.5) & (demand > 0.0)
+        planned = np.where(full.any(axis=1), full.argmax(axis=1).astype(float), np.inf) * mailed
+        days = np.where(judged.days < horizon, judged.days, np.inf)
+        risk = weights @ (judged.first_wrong < horizon)
+        names = [*sender.provider_names, "all"]
+        of_days = [*days.T, days.max(axis=1, initial=0.0)]
+        for i, name in enumerate(names):
+            q10, q50, q80, q90 = quantiles(of_days[i], weights, (0.1, 0.5, 0.8, 0.9))
+            one = name != "all"
+            rows.append(
+                {
+                    "provider": name,
+                    "risk": level,
+                    "planned_day": float(planned[i] if one else planned.max(initial=0.0)),
+                    "q10": float(q10),
+                    "q50": float(q50),
+                    "q80": float(q80),
+                    "q90": float(q90),
+                    "missing": float(weights @ ~np.isfinite(of_days[i])),
+                    "by_deadline": np.nan if by is None else float(weights @ (of_days[i] <= by)),
+                    "measured_risk": float(risk[i] if one else risk.sum()),
+                    "wrong_days": float(judged.wrong_days[i] if one else judged.wrong_days.sum()),
+                    "delayed": float(judged.delayed[i] if one else judged.delayed @ sender.shares()),
+                    "lost": float(judged.lost[i] if one else judged.lost @ sender.shares()),
+                    "chosen": bool(levels[i] == level if one else level == limit),
+                }
+            )
+    return tuple(rows)
+
+
+def _checked_risk(risk: str | float) -> str | float:
+    if risk == "balanced":
+        return "balanced"
+    if isinstance(risk, bool) or not isinstance(risk, int | float) or not 0.0 < risk <= 0.5:
+        raise InputError(
+            f"risk is {risk!r}. Use 'balanced', or a probability above 0 and up to 0.5, such as 0.1."
+        )
+    return float(risk)
+
+
+def _scenarios(sender: Sender, beliefs: Beliefs | None, n: int, seed: int, purpose: str) -> Beliefs:
+    """Return scenarios for one purpose, independent of those for another."""
+    if beliefs is None:
+        return draw(sender, n, _seed(seed, purpose))
+    return beliefs.for_providers(sender.provider_names).resampled(n, _seed(seed, purpose))
+
+
+def _seed(seed: int, purpose: str) -> int:
+    return name_key(f"{seed} {purpose}") >> 1

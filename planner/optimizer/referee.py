@@ -1,0 +1,107 @@
+"""Risk and frontier: which of the nested ramps to take, judged by the full simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from planner.optimizer.envelope import Nested, nested_ramps
+from planner.simulation import layout
+from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
+from planner.simulation.simulator import Run, n_threads, worlds
+from planner.vocabulary import Floats
+
+if TYPE_CHECKING:
+    from planner.inputs.reaction import Reaction
+    from planner.inputs.sender import Sender
+    from planner.simulation.beliefs import Beliefs
+
+LEVELS = (0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
+"""Risk levels of the frontier: probability that a provider has a wrong day within the horizon."""
+
+MOST_GIVEN_UP = 0.5
+SLOT_HOURS = 0.25
+
+Step = Callable[[float], None]
+
+
+class Judged(NamedTuple):
+    """What a level's ramps do with reaction; P providers.
+
+    `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never; `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail.
+    """
+
+    days: Floats
+    first_wrong: Floats
+    wrong_days: Floats
+    delayed: Floats
+    lost: Floats
+
+
+def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
+    """Return the nested ramps of every provider, one entry per provider of the sender.
+
+    The hourly share is folded in: a full bucket and the window's refill must carry the day.
+    """
+    world = worlds(sender, beliefs, 3600.0)
+    demand = sender.demand(n_days)
+    complaint, bounce = _rates(sender, demand)
+    hours = min(24.0, sender.window_hours + 1.0 - SLOT_HOURS)
+    most = int(MOST_GIVEN_UP * len(beliefs))
+    targets = sender.targets()
+    upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
+
+    def of_provider(p: int) -> Nested:
+        own = np.ascontiguousarray(world[:, :, p].T)
+        return nested_ramps(own, demand[p], complaint[p], bounce[p], hours, most, upto[p])
+
+    with ThreadPoolExecutor(n_threads()) as pool:
+        return list(pool.map(of_provider, range(len(demand))))
+
+
+def volumes_at(nested: list[Nested], drops: Any) -> Floats:
+    """Return the ramps after these drops, (providers, days) float array, messages."""
+    return np.stack(
+        [each.volume[min(int(j), len(each.volume) - 1)] for each, j in zip(nested, drops, strict=True)]
+    )
+
+
+def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
+    """Simulate ramps with reaction; volume (providers, days).
+
+    Until its first wrong day a scenario follows the ramp to the letter, so the risk is the same as without reaction.
+    """
+    rows, _ = run.counts(volume[:, None, :], reaction)
+    injected = rows[layout.INJECTED]
+    wrong = wrong_days_of(injected, rows[layout.FIRST_TROUBLE])
+    days = reached_days(injected, wrong, run.sender.demand(volume.shape[1]))
+    weights = run.beliefs.weights
+    sums = np.einsum("s,kspd->kp", weights, rows)
+    sent = np.maximum(sums[layout.INJECTED], 1.0)
+    return Judged(
+        days,
+        np.where(wrong.any(axis=2), wrong.argmax(axis=2), np.inf),
+        np.einsum("s,spd->p", weights, wrong.astype(float)),
+        sums[layout.DELAYED] / sent,
+        (sums[layout.BLOCKED] + sums[layout.EXPIRED]) / sent,
+    )
+
+
+def most_balanced(judged: list[Judged], weights: Floats) -> Any:
+    """Return for each provider the level whose 80 % day is earliest, the more cautious on a tie, (providers,)."""
+    at_80 = np.stack([quantiles(each.days, weights, (0.8,))[0] for each in judged])
+    reaching = np.stack([weights @ np.isfinite(each.days) for each in judged])
+    # where no level reaches it four times in five, the most likely to reach it at all
+    at_80 = np.where(np.isfinite(at_80).any(axis=0), at_80, -reaching)
+    return np.argmin(at_80, axis=0)
+
+
+def _rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
+    """Complaint and hard-bounce rate of the segments that the full demand would mail, (providers, days)."""
+    segments = sender.audience.segments
+    rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
+    mixed = sender.mix(demand) @ rates
+    return mixed[:, :, 0], mixed[:, :, 1]

@@ -1,0 +1,1 @@
+"""The screens: collect input, call `planner`, draw."""

@@ -1,0 +1,77 @@
+"""Text for eyes: names, escaped text, tables as text, and the prose of `texts/`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import planner as wp
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TEXTS = Path(__file__).with_name("texts")
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+CONFIDENCE = {
+    "official": "published by the provider",
+    "practitioner": "practitioners",
+    "inferred": "inferred: our guess from what is published",
+    "default": "default: our guess, no source",
+}
+
+
+@cache
+def prose(name: str) -> str:
+    """Read a text of the screens, in Markdown."""
+    return (_TEXTS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def plain(text: str) -> str:
+    r"""Escape text that came from a file, so that Markdown shows it as it is.
+
+    Examples
+    --------
+    >>> print(plain("*5* < 6 :red[x]"))
+    \*5\* \< 6 \:red\[x\]
+    """
+    return _PUNCTUATION.sub(r"\\\1", text)
+
+
+def provider_name(id: str) -> str:  # noqa: A002 - the provider's id, everywhere
+    """Say a provider as people do; an id that nobody knows stays as it is.
+
+    Examples
+    --------
+    >>> provider_name("gmail"), provider_name("all")
+    ('Gmail', 'all')
+    """
+    known = wp.catalogue().providers
+    return known[id].name if id in known else id
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write names for the ids in the column ``provider``."""
+    return frame.assign(provider=[provider_name(str(name)) for name in frame["provider"]])
+
+
+def csv(frame: pd.DataFrame) -> bytes:
+    """Write a table for spreadsheets, none of whose cells is taken for a formula."""
+    return _harmless(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def tabbed(frame: pd.DataFrame) -> str:
+    """Write a table to be copied and pasted into a spreadsheet."""
+    return _harmless(frame).to_csv(index=False, sep="\t", lineterminator="\n").rstrip("\n")
+
+
+def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    text = [name for name, column in frame.items() if column.dtype.kind not in "biufM"]
+    return frame.assign(**{str(name): frame[name].map(_no_formula) for name in text})
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell

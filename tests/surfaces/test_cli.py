@@ -1,0 +1,450 @@
+"""The `warmup` command: data on stdout, messages on stderr, exit codes that scripts can trust."""
+
+import inspect
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import planner as wp
+from planner import cli
+
+SENDER = """\
+name: small
+audience:
+  providers: {gmail: 70, other: 30}
+target:
+  volume: 400
+send_days: daily
+n_ips: 1
+domain: used
+start: 2027-01-11
+"""
+ROOT = Path(__file__).parents[2]
+HEAVY = ("numpy", "pydantic", "numba", "pandas", "plotly", "scipy")
+FEW = ("--scenarios", "60")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own folder with one sender in it; every command runs there."""
+    (tmp_path / "small.yaml").write_text(SENDER)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def plan_json(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A saved plan for the small sender."""
+    place = tmp_path_factory.mktemp("plan")
+    (place / "small.yaml").write_text(SENDER)
+    run("plan", str(place / "small.yaml"), *FEW, "--seed", "7", "--save", str(place / "plan.json"))
+    return (place / "plan.json").read_text()
+
+
+def run(*arguments: str) -> Any:
+    """Run a command that must succeed."""
+    result = CliRunner().invoke(cli.app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def names(folder: Path) -> list[str]:
+    """Everything in a folder, hidden files included."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2
+) -> str:
+    """Run `main` on something wrong; gives the message, and finds nothing printed or left behind."""
+    before = {path: path.read_bytes() for path in Path.cwd().rglob("*") if path.is_file()}
+    monkeypatch.setattr(sys, "argv", ["warmup", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (code, "")
+    assert "Traceback" not in err
+    assert {path: path.read_bytes() for path in Path.cwd().rglob("*") if path.is_file()} == before
+    return err
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The command as a process of its own."""
+    command = [sys.executable, "-m", "planner", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=environment, check=False, **options
+    )
+
+
+# --- plan
+
+
+def test_plan_prints_and_keeps_what_the_library_plans(folder: Path) -> None:
+    result = run("plan", "small.yaml", *FEW, "--seed", "3")
+    ours = wp.optimize(wp.Sender.load("small.yaml"), scenarios=60, seed=3)
+    kept = wp.Plan.load("small.plan.json")
+    assert kept.schedule == ours.schedule
+    assert ours.headline() in result.stdout
+    assert "Saved small.plan.json." in result.stderr
+    assert names(folder) == ["small.plan.json", "small.yaml"]
+
+
+def test_defaults_are_those_of_the_library_and_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = inspect.signature(wp.optimize).parameters
+    asked: dict[str, Any] = {}
+
+    def noted(_: wp.Sender, **options: Any) -> None:
+        asked.update(options)
+        raise wp.Cancelled
+
+    monkeypatch.setattr(wp, "optimize", noted)
+    with pytest.raises(wp.Cancelled):
+        run("plan", "small.yaml")
+    for name in ("seed", "scenarios", "risk"):
+        assert asked.get(name, usual[name].default) == usual[name].default
+
+
+def test_plan_as_json_is_the_plan_and_nothing_else(folder: Path) -> None:
+    result = run("plan", "small.yaml", *FEW, "--json")
+    assert json.loads(result.stdout)
+    assert wp.Plan.from_json(result.stdout).sender == wp.Sender.load("small.yaml")
+    assert names(folder) == ["small.yaml"]
+
+
+def test_plan_table_can_be_simulated(folder: Path) -> None:
+    run("plan", "small.yaml", *FEW, "--no-save", "--csv", "ramp.csv")
+    assert names(folder) == ["ramp.csv", "small.yaml"]
+    table = pd.read_csv("ramp.csv")
+    assert {"provider", "date", "volume"} <= set(table.columns)
+    assert table["volume"].sum() > 0
+    out = run("simulate", "small.yaml", "--schedule", "ramp.csv", *FEW, "--json").stdout
+    forecast = json.loads(out)
+    assert forecast["schedule"]["providers"] == ["gmail", "other"]
+
+
+def test_risk_of_the_command_wins_over_the_file(folder: Path) -> None:
+    Path("small.yaml").write_text(SENDER + "risk: balanced\n")
+    plan = wp.Plan.from_json(run("plan", "small.yaml", *FEW, "--risk", "0.1", "--json").stdout)
+    assert plan.risk == pytest.approx(0.1)
+
+
+def test_a_target_out_of_reach_is_an_answer(folder: Path) -> None:
+    Path("small.yaml").write_text(SENDER.replace("volume: 400", "volume: 900000000"))
+    result = run("plan", "small.yaml", *FEW, "--no-save")
+    assert result.stdout
+
+
+# --- simulate, compare, draw and the lists
+
+
+def test_simulate_a_published_schedule() -> None:
+    text = run("simulate", "small.yaml", "--published", "onesignal", *FEW).stdout
+    assert "gmail" in text
+    data = json.loads(run("simulate", "small.yaml", "--published", "onesignal", *FEW, "--json").stdout)
+    assert data["reaction"]["name"] == "default"
+
+
+def test_simulate_blindly_or_by_another_rule() -> None:
+    blind = run(
+        "simulate", "small.yaml", "--published", "onesignal", "--days", "5", "--no-reaction", *FEW, "--json"
+    )
+    data = json.loads(blind.stdout)
+    assert data["reaction"] is None
+    assert len(data["schedule"]["volume"][0][0]) == 5
+    other = run(
+        "simulate", "small.yaml", "--published", "onesignal", "--reaction", "owlat", *FEW, "--json"
+    ).stdout
+    assert json.loads(other)["reaction"]["name"] == "Owlat"
+
+
+def test_simulate_a_plan_with_its_own_reaction(folder: Path, plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    data = json.loads(run("simulate", "small.yaml", "--plan", "plan.json", *FEW, "--json").stdout)
+    assert data["schedule"] == wp.Plan.load("plan.json").schedule.to_dict()
+    assert data["reaction"] is not None
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_simulate_a_table_from_a_spreadsheet(separator: str) -> None:
+    rows = [("provider", "date", "volume"), ("gmail", "2027-01-11", "50"), ("other", "2027-01-12", "20")]
+    Path("mine.csv").write_text("\ufeff" + "\r\n".join(separator.join(row) for row in rows))
+    data = json.loads(run("simulate", "small.yaml", "--schedule", "mine.csv", *FEW, "--json").stdout)
+    assert data["schedule"]["volume"] == [[[50.0, 0.0]], [[0.0, 20.0]]]
+
+
+def test_compare_with_published_schedules(folder: Path, plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    arguments = (
+        "compare",
+        "small.yaml",
+        "--plan",
+        "plan.json",
+        "--published",
+        "onesignal, sendgrid-auto",
+        *FEW,
+    )
+    result = run(*arguments)
+    for name in ("ours", "onesignal", "sendgrid-auto", "blindly", "reacts"):
+        assert name in result.stdout
+    assert json.loads(run(*arguments, "--json").stdout)
+
+
+def test_draw_tells_what_is_not_known() -> None:
+    result = run("draw", "small.yaml", *FEW, "--seed", "3", "--csv", "beliefs.csv")
+    assert "cold_allowance" in result.stdout
+    table = pd.read_csv("beliefs.csv")
+    assert wp.Beliefs.from_frame(table).values.shape[:2] == (60, 2)
+    data = json.loads(run("draw", "small.yaml", "--scenarios", "3", "--json").stdout)
+    assert data["columns"] == ["scenario", "provider", "parameter", "value", "weight"]
+    frame = pd.read_json(io.StringIO(json.dumps(data)), orient="split")
+    assert frame["scenario"].max() == 2
+
+
+@pytest.mark.parametrize("what", ["schedules", "providers"])
+def test_lists(what: str) -> None:
+    known = getattr(wp.catalogue(), what)
+    data = json.loads(run(what, "--json").stdout)
+    assert {one["id"] for one in data} == set(known)
+    lines = run(what).stdout.splitlines()
+    assert len(lines) == len(known) + 1
+
+
+def test_same_seed_same_words() -> None:
+    arguments = ("simulate", "small.yaml", "--published", "sendgrid-auto", *FEW)
+    first, again, other = (run(*arguments, "--seed", seed, "--json").stdout for seed in ("5", "5", "6"))
+    assert first == again
+    assert first != other
+
+
+def test_same_seed_same_plan(plan_json: str) -> None:
+    run("plan", "small.yaml", *FEW, "--seed", "7", "--save", "again.json")
+    assert Path("again.json").read_text() == plan_json
+
+
+# --- tables are no programs
+
+
+def test_no_cell_is_a_formula(folder: Path) -> None:
+    frame = pd.DataFrame({"provider": ["=1+1", "@x", "+x", "-x", "\tx", "gmail"], "volume": [-1.0] * 6})
+    cli._write_table(Path("table.csv"), frame)
+    table = pd.read_csv("table.csv")
+    assert table["provider"].tolist() == ["'=1+1", "'@x", "'+x", "'-x", "'\tx", "gmail"]
+    assert table["volume"].tolist() == [-1.0] * 6
+    assert names(folder) == ["small.yaml", "table.csv"]
+
+
+# --- what is wrong
+
+WRONG = {
+    "no such sender": (("plan", "smal.yaml"), "Did you mean 'small.yaml'?"),
+    "no option": (("plan", "small.yaml", "--wat"), "--wat"),
+    "no command": (("plam",), "plam"),
+    "risk": (("plan", "small.yaml", "--risk", "0.9"), "Write balanced, or a number above 0 up to 0.5"),
+    "seed": (("plan", "small.yaml", "--seed", "-1"), "--seed"),
+    "huge seed": (("plan", "small.yaml", "--seed", "9" * 50), "--seed"),
+    "scenarios": (("plan", "small.yaml", "--scenarios", "0"), "--scenarios"),
+    "too many scenarios": (("draw", "small.yaml", "--scenarios", "999999999"), "--scenarios"),
+    "two wishes": (("plan", "small.yaml", "--save", "a", "--no-save"), "--no-save"),
+    "over the sender": (("plan", "small.yaml", "--save", "./small.yaml"), "is the sender itself"),
+    "one file for two": (("plan", "small.yaml", "--save", "a", "--csv", "./a"), "is named for two results"),
+    "no such folder": (("plan", "small.yaml", "--save", "no/plan.json"), "no such folder"),
+    "a folder": (("plan", "small.yaml", "--save", "."), "is no file name"),
+    "standard output": (("plan", "small.yaml", "--save", "-"), "--json prints"),
+    "nothing to simulate": (("simulate", "small.yaml"), "exactly one of --published, --schedule, --plan"),
+    "two schedules": (
+        ("simulate", "small.yaml", "--published", "onesignal", "--schedule", "x.csv"),
+        "found --published and --schedule",
+    ),
+    "unknown schedule": (("simulate", "small.yaml", "--published", "onesignl"), "Did you mean 'onesignal'?"),
+    "unknown rival": (("compare", "small.yaml", "--published", "onesignal,bogus"), "'bogus'"),
+    "no rival": (("compare", "small.yaml", "--published", " , "), "--published is empty"),
+    "unknown reaction": (
+        ("simulate", "small.yaml", "--published", "onesignal", "--reaction", "panic"),
+        "Unknown reaction 'panic'",
+    ),
+    "two reactions": (
+        ("simulate", "small.yaml", "--published", "onesignal", "--reaction", "owlat", "--no-reaction"),
+        "exclude each other",
+    ),
+    "absurd days": (("simulate", "small.yaml", "--published", "onesignal", "--days", "3650"), "--days"),
+    "days of a table": (
+        ("simulate", "small.yaml", "--schedule", "small.yaml", "--days", "5"),
+        "--days goes with",
+    ),
+    "no plan": (("simulate", "small.yaml", "--plan", "none.json"), "none.json"),
+    "a sender for a plan": (("simulate", "small.yaml", "--plan", "small.yaml"), "small.yaml"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_message_and_exit_code_2(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments, says = WRONG[name]
+    monkeypatch.setenv("COLUMNS", "200")  # usage errors come in a box
+    assert says in refused(monkeypatch, capsys, *arguments)
+
+
+TABLES = {
+    "empty": (b"", "is no table"),
+    "only a head": (b"provider,date,volume\n", "has 0 rows"),
+    "no head": (b"gmail,2027-01-11,50\n", "lacks the column 'provider'"),
+    "misspelt head": (b"provider,date,volum\ngmail,2027-01-11,5\n", "Is it 'volum'?"),
+    "surplus column": (b"provider,date,volume,segmnt\ngmail,2027-01-11,5,a\n", "Did you mean 'segment'?"),
+    "no number": (b"provider,date,volume\ngmail,2027-01-11,much\n", "Row 1, column volume is 'much'"),
+    "negative": (b"provider,date,volume\ngmail,2027-01-11,-5\n", "Write a number from 0"),
+    "nan": (b"provider,date,volume\ngmail,2027-01-11,nan\n", "column volume is 'nan'"),
+    "no date": (b"provider,date,volume\ngmail,tomorrow,5\n", "column date is 'tomorrow'"),
+    "years": (b"provider,date,volume\ngmail,2027-01-11,5\ngmail,2037-01-11,5\n", "check the years"),
+    "stranger": (b"provider,date,volume\ngmail,2027-01-11,5\nyahoo,2027-01-11,5\n", "provider 'other'"),
+    "ragged": (b"provider,date,volume\ngmail,2027-01-11,5,6,7\na\n", "mine.csv"),
+    "quotes": (b'provider,date,volume\n"gmail,2027-01-11,5\n', "mine.csv"),
+    "utf-16": ("provider,date,volume\ngmail,2027-01-11,5\n".encode("utf-16"), "is not UTF-8"),
+    "binary": (bytes(range(256)) * 20, "is not UTF-8"),
+    "nul": (b"provider,date,volume\ngmail,2027-01-11,\0\n", "mine.csv"),
+    "large": (b"provider,date,volume\n" + b"gmail,2027-01-11,5\n" * 600_000, "is larger than 10 MB"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_strangers(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, says = TABLES[name]
+    Path("mine.csv").write_bytes(content)
+    assert says in refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "mine.csv", *FEW)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_for_a_table_does_not_hang(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo("mine.csv")
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"")  # nor must this test read it
+    assert "is no file" in refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "mine.csv")
+
+
+def test_what_fails_for_another_reason_is_no_bad_input(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise wp.PlannerError("No.")
+
+    monkeypatch.setattr(wp, "simulate", fail)
+    assert "No." in refused(monkeypatch, capsys, "simulate", "small.yaml", "--published", "onesignal", code=1)
+
+
+def test_markup_in_names_is_text(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "[red]x[/].yaml" in refused(monkeypatch, capsys, "plan", "[red]x[/].yaml")
+
+
+# --- stopping
+
+
+def test_an_interrupt_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(wp, "optimize", interrupted)
+    assert "Stopped" in refused(monkeypatch, capsys, "plan", "small.yaml", code=130)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_a_running_plan_can_be_stopped(folder: Path) -> None:
+    sender = ROOT / "data" / "examples" / "shop-migration.yaml"
+    command = [sys.executable, "-m", "planner", "plan", str(sender), "--scenarios", "10000"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as job:
+        time.sleep(4)
+        job.send_signal(signal.SIGINT)
+        out, err = job.communicate(timeout=60)
+    assert (job.returncode, out) == (130, "")
+    assert err == "Stopped; nothing was written.\n"
+    assert names(folder) == ["small.yaml"]
+
+
+# --- as a program
+
+
+def test_program_prints_data_only() -> None:
+    done = program("simulate", "small.yaml", "--published", "onesignal", *FEW, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["kind"] == "forecast"
+
+
+def test_program_refuses_in_time() -> None:
+    Path("bad.yaml").write_text(SENDER.replace("400", "lots"))
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        done = program("plan", "bad.yaml")
+        seconds.append(time.perf_counter() - begin)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("bad.yaml:5: target.volume is 'lots', not a whole number.")
+        assert "Traceback" not in done.stderr
+    assert min(seconds) < 2.0
+
+
+def test_help_is_quick_and_light() -> None:
+    probe = f"import sys, planner.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert loaded.stdout.strip() == "[]"
+    seconds = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        done = program("--help")
+        seconds.append(time.perf_counter() - begin)
+        assert done.returncode == 0
+        for command in ("plan", "simulate", "compare", "draw", "app"):
+            assert command in done.stdout
+    assert min(seconds) < 1.0
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == wp.__version__
+
+
+def test_a_closed_pipe_is_no_crash() -> None:
+    command = f'"{sys.executable}" -m planner draw small.yaml | head -n 1'
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=False)  # noqa: S602
+    assert "scenarios" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+# --- the app
+
+
+def test_app_listens_on_this_computer_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    run("app", "--port", "8600")
+    (command,) = started
+    script = Path(command[command.index("run") + 1])
+    assert script.is_file()
+    assert command[command.index("--server.address") + 1] == "127.0.0.1"
+    assert command[command.index("--server.port") + 1] == "8600"
+
+
+def test_app_without_streamlit_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    assert "warmup-planner[app]" in refused(monkeypatch, capsys, "app", code=1)

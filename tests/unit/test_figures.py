@@ -1,0 +1,226 @@
+"""Figures: what is drawn, with which units, and that nothing hangs on colour alone."""
+
+import json
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from planner import figures
+
+START = date(2027, 1, 11)
+DAYS = [START + timedelta(days=d) for d in range(4)]
+
+
+def by_provider(**columns):
+    """Two providers on four days, each column as given for the first and doubled for the second."""
+    rows = {name: [*values, *(2 * v for v in values)] for name, values in columns.items()}
+    return pd.DataFrame({"provider": ["gmail"] * 4 + ["yahoo"] * 4, "date": DAYS * 2} | rows)
+
+
+def banded(scale=1.0):
+    return by_provider(
+        mean=[0.11 * scale] * 4, q10=[0.1 * scale] * 4, q50=[0.2 * scale] * 4, q90=[0.3 * scale] * 4
+    )
+
+
+VOLUMES = by_provider(volume=[100.0, 200.0, 400.0, 800.0])
+TOTAL = pd.DataFrame(
+    {"date": DAYS, "mean": [290.0] * 4, "q10": [250.0] * 4, "q50": [300.0] * 4, "q90": [310.0] * 4}
+)
+OTHER = pd.DataFrame(
+    {"date": DAYS, "volume": [50.0, 500.0, 5000.0, 9000.0], "p_deferred": [0.0, 0.1, 0.11, 0.9]}
+)
+FRONTIER = pd.DataFrame(
+    {
+        "provider": ["all", "all", "all", "gmail"],
+        "risk": [0.2, 0.1, 0.5, 0.1],
+        "q10": [18.0, 20.0, 30.0, 5.0],
+        "q50": [25.0, 30.0, 60.0, 6.0],
+        "q80": [30.0, 36.0, np.inf, 7.0],
+        "q90": [33.0, 40.0, np.inf, 8.0],
+        "chosen": [True, False, False, False],
+    }
+)
+DELAYS = pd.DataFrame(
+    {"provider": ["gmail", "yahoo"], "messages": [10.0, 20.0], "mean": [900.0, 1800.0]}
+    | {name: [60.0, 7200.0] for name in ("q10", "q50", "q90", "q95")}
+)
+CAUSES = pd.concat([banded(10).assign(cause="limit"), banded(20).assign(cause="greylisting")])
+COMPARED = pd.concat([OTHER.assign(name="ours", p_deferred=0.0), OTHER.assign(name="theirs")])
+
+
+def named(figure, name):
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def y_title(figure):
+    return next(axis.title.text for axis in figure.select_yaxes() if axis.title.text)
+
+
+# --- the ramp
+
+
+def test_ramp_stacks_the_providers():
+    figure = figures.ramp(VOLUMES, TOTAL)
+    areas = [trace for trace in figure.data if trace.stackgroup]
+    assert [trace.name for trace in areas] == ["gmail", "yahoo"]
+    assert list(areas[1].y) == [200.0, 400.0, 800.0, 1600.0]
+    assert list(areas[0].x) == DAYS
+
+
+def test_ramp_holds_the_band_between_its_quantiles():
+    figure = figures.ramp(VOLUMES, TOTAL)
+    low = next(number for number, trace in enumerate(figure.data) if trace.fill == "tonexty")
+    assert list(figure.data[low].y) == [250.0] * 4
+    assert list(figure.data[low - 1].y) == [310.0] * 4  # what the fill reaches back to
+    assert list(named(figure, "Sent with reaction, median").y) == [300.0] * 4
+
+
+def test_other_schedule_is_marked_where_it_is_deferred_more_than_one_day_in_ten():
+    figure = figures.ramp(VOLUMES, TOTAL, OTHER, "SendGrid")
+    marks = next(trace for trace in figure.data if trace.mode == "markers")
+    assert list(marks.x) == DAYS[2:]
+    assert list(marks.y) == [5000.0, 9000.0]
+    assert marks.marker.symbol == "x"
+    assert named(figure, "SendGrid").line.dash == "dash"
+
+
+def test_target_and_deadline_are_lines_with_a_word():
+    figure = figures.ramp(VOLUMES, TOTAL, target=100_000, deadline=date(2027, 1, 13))
+    assert [note.text for note in figure.layout.annotations] == ["Target 100,000", "Deadline"]
+    assert figure.layout.shapes[0].y0 == figure.layout.shapes[0].y1 == 100_000
+    assert figure.layout.shapes[1].x0 == figure.layout.shapes[1].x1 == "2027-01-13"
+
+
+def test_providers_differ_without_colour():
+    many = pd.concat([VOLUMES.assign(provider=f"p{n}") for n in range(8)]).drop_duplicates(
+        ["provider", "date"]
+    )
+    areas = [trace for trace in figures.ramp(many, TOTAL).data if trace.stackgroup]
+    assert len({trace.fillpattern.shape for trace in areas}) == 8
+    assert len({trace.fillcolor for trace in areas}) == 8
+
+
+# --- deferrals
+
+
+def test_heat_map_counts_in_a_hundred():
+    figure = figures.deferral_heat_map(banded())
+    (cells,) = figure.data
+    assert list(cells.y) == ["gmail", "yahoo"]
+    assert np.asarray(cells.z) == pytest.approx(np.array([[11.0] * 4, [22.0] * 4]))
+    assert np.asarray(cells.customdata)[1, 0] == pytest.approx([20.0, 60.0])
+    assert (cells.zmin, cells.zmax) == (0, 100)
+
+
+def test_heat_map_leaves_days_without_mail_empty():
+    frame = banded().assign(mean=[np.nan] * 4 + [0.5] * 4)
+    drawn = json.loads(figures.deferral_heat_map(frame).to_json())["data"][0]
+    assert drawn["hoverongaps"] is False
+    assert "NaN" not in figures.deferral_heat_map(frame).to_json()
+
+
+def test_causes_are_summed_over_the_providers():
+    figure = figures.deferrals_by_cause(CAUSES)
+    assert [bar.name for bar in figure.data] == ["limit", "greylisting"]
+    assert list(figure.data[0].y) == pytest.approx([3.3] * 4)
+    assert figure.data[0].marker.pattern.shape != figure.data[1].marker.pattern.shape
+
+
+def test_delays_leave_out_who_has_none():
+    figure = figures.delays(DELAYS.assign(messages=[0.0, 5.0]))
+    assert list(named(figure, "Median").y) == ["yahoo"]
+    assert list(named(figure, "Median").x) == [7200.0]
+
+
+# --- risk
+
+
+def test_frontier_runs_from_cautious_to_fast_and_rings_the_plan():
+    figure = figures.frontier(FRONTIER)
+    assert list(named(figure, "Median").x) == [10.0, 20.0, 50.0]
+    assert list(named(figure, "Median").y) == [30.0, 25.0, 60.0]
+    assert (list(named(figure, "This plan").x), list(named(figure, "This plan").y)) == ([20.0], [25.0])
+
+
+def test_frontier_marks_where_one_in_ten_never_arrives():
+    figure = figures.frontier(FRONTIER)
+    marks = named(figure, "1 time in 10 beyond the horizon, or never")
+    assert list(marks.x) == [50.0]
+    assert marks.y[0] > 60.0
+    assert named(figure, "8 in 10 are there by").y[2] is None
+
+
+def test_frontier_of_one_provider():
+    assert list(named(figures.frontier(FRONTIER, "gmail"), "Median").y) == [6.0]
+
+
+def test_frontier_where_nobody_arrives():
+    frame = FRONTIER.assign(q10=np.inf, q50=np.inf, q80=np.inf, q90=np.inf)
+    assert "Infinity" not in figures.frontier(frame).to_json()
+
+
+# --- all of them
+
+
+ALL = {
+    "ramp": lambda rows: figures.ramp(VOLUMES[:rows], TOTAL[:rows], OTHER[:rows], "SendGrid"),
+    "heat map": lambda rows: figures.deferral_heat_map(banded()[:rows]),
+    "frontier": lambda rows: figures.frontier(FRONTIER[:rows]),
+    "comparison": lambda rows: figures.comparison(COMPARED[:rows]),
+    "bands": lambda rows: figures.bands(banded()[:rows], "delivered"),
+    "causes": lambda rows: figures.deferrals_by_cause(CAUSES[:rows]),
+    "delays": lambda rows: figures.delays(DELAYS[:rows]),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_to_draw_is_said(name):
+    figure = ALL[name](0)
+    assert "Nothing to show" in [note.text for note in figure.layout.annotations]
+    assert figure.to_json()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_full_figures_do_not_say_so(name):
+    figure = ALL[name](None)
+    assert "Nothing to show" not in [note.text for note in figure.layout.annotations]
+    assert figure.layout.template.layout.paper_bgcolor == "rgba(0, 0, 0, 0)"  # readable in light and dark
+    assert figure.layout.template.layout.separators == ".,"
+
+
+@pytest.mark.parametrize(
+    ("name", "y"),
+    [
+        ("ramp", "Messages a day"),
+        ("comparison", "Messages a day"),
+        ("bands", "Delivered (messages a day)"),
+        ("causes", "Deferred attempts a day"),
+        ("frontier", "Days until the target is reached"),
+    ],
+)
+def test_axes_have_units(name, y):
+    figure = ALL[name](None)
+    assert y_title(figure) == y
+    assert all(axis.title.text for axis in figure.select_xaxes(selector=lambda axis: axis.matches is None))
+
+
+@pytest.mark.parametrize(
+    ("what", "title"), [("p_421", "First attempts deferred (share)"), ("reputation", "Reputation (0 to 1)")]
+)
+def test_aspects_have_their_unit(what, title):
+    assert y_title(figures.bands(banded(), what)) == title
+
+
+def test_comparison_has_one_row_per_schedule_and_one_time_axis():
+    figure = figures.comparison(COMPARED)
+    assert [note.text for note in figure.layout.annotations] == ["ours", "theirs"]
+    assert len({trace.yaxis for trace in figure.data}) == 2
+    assert {axis.matches for axis in figure.select_xaxes()} <= {None, "x2"}
+
+
+def test_days_may_be_timestamps():
+    frame = VOLUMES.assign(date=pd.to_datetime(VOLUMES["date"]))
+    assert figures.ramp(frame, TOTAL.assign(date=pd.to_datetime(TOTAL["date"]))).to_json()
