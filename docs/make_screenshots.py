@@ -19,6 +19,12 @@ MAX_BYTES = 400_000
 WIDTH, HEIGHT = 1440, 1480
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 PATIENCE_SECONDS = 120
+DRAWN = """
+    () => document.querySelectorAll(".js-plotly-plot .main-svg").length >= 6
+        && document.querySelector("[data-testid=stTable] table")
+        && document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning"
+        && !document.querySelector("[data-testid=stSkeleton]")
+"""
 
 
 @contextmanager
@@ -47,8 +53,8 @@ def opened(browser: Browser, url: str, scheme: str) -> Page:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
-    page.get_by_text("What these numbers rest on").wait_for(timeout=1000 * PATIENCE_SECONDS)
-    page.wait_for_timeout(2000)  # the charts draw themselves
+    page.wait_for_function(DRAWN, timeout=1000 * PATIENCE_SECONDS)
+    page.wait_for_timeout(1000)  # for fonts and the last animation
     return page
 
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.optimizer.comparison import Comparison, compare
     from planner.optimizer.plan import Plan
-    from planner.optimizer.planning import optimize
+    from planner.optimizer.planning import optimize, warm_up
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
-    from planner.simulation.simulator import simulate, warm_up
+    from planner.simulation.simulator import simulate
 
 __version__ = "0.1.0"
 
@@ -60,7 +60,7 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "simulate": "planner.simulation.simulator",
-    "warm_up": "planner.simulation.simulator",
+    "warm_up": "planner.optimizer.planning",
 }
 
 

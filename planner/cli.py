@@ -33,7 +33,7 @@ BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
     help="Plan how fast a new IP, domain or sender may raise its mail volume, and how sure that is.",
-    epilog="Exit codes: 0 done (a target out of reach is an answer, too), 2 bad input, 130 interrupted.",
+    epilog="Exit codes: 0 done (a target out of reach is an answer), 1 failed, 2 bad input, 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,7 +41,7 @@ app = typer.Typer(
 )
 
 SenderFile = Annotated[Path, typer.Argument(metavar="SENDER.yaml", help="The sender: .yaml, .yml or .json.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="The same seed gives the same numbers.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same numbers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 PlanFile = Annotated[Path | None, typer.Option("--plan", metavar="plan.json", help="A plan saved before.")]
 Published = Annotated[str | None, typer.Option("--published", metavar="ID", help="See `warmup schedules`.")]
@@ -93,7 +93,7 @@ def plan(
         made.save(kept)
         _say(f"Saved {kept}.")
     if csv is not None:
-        _write_table(csv, made.to_frame())
+        _write_table(csv, made.to_frame().round(6))
     _print(made.to_json() if as_json else _plan_report(made))
 
 
@@ -139,7 +139,7 @@ def simulate(
             **_asked(scenarios),
         )
     if csv is not None:
-        _write_table(csv, forecast.to_frame())
+        _write_table(csv, forecast.to_frame().round(6))
     _print(forecast.to_json() if as_json else _forecast_report(forecast))
 
 
@@ -168,7 +168,7 @@ def compare(
             sender, {"ours": ours, **others}, seed=seed, progress=progress, **_asked(scenarios)
         )
     if csv is not None:
-        _write_table(csv, comparison.to_frame())
+        _write_table(csv, comparison.to_frame().round(6))
     _print(comparison.to_json() if as_json else _comparison_report(comparison))
 
 
@@ -221,14 +221,18 @@ def open_app(
     if find_spec("streamlit") is None:
         remedy = "Install the extra: pip install 'warmup-planner[app]'."
         raise wp.PlannerError(f"The app needs Streamlit, which is not installed. {remedy}")
-    script = Path(wp.__file__).with_name("ui") / "main.py"
     address = ["--server.address", "127.0.0.1", "--server.port", str(port)]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *address]
-    try:
-        status = subprocess.call(command)  # noqa: S603 - our own script, and a port that is a number
-    except KeyboardInterrupt:  # the usual way to end it
-        status = 0
-    raise typer.Exit(status)
+    command = [sys.executable, "-m", "streamlit", "run", str(_script()), *address]
+    if os.name == "nt":  # there, a program cannot take another's place
+        raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own script, and a port that is a number
+    os.execv(sys.executable, command)  # noqa: S606 - as above; signals then reach the app itself
+
+
+def _script() -> Path:
+    """Find the app with its settings beside it: in the package, or at the top of a clone."""
+    package = Path(wp.__file__).parent
+    screens = package / "ui"
+    return screens / "main.py" if (screens / ".streamlit").is_dir() else package.parent / "app.py"
 
 
 @app.callback(invoke_without_command=True)
@@ -255,7 +259,7 @@ def main() -> None:
 # --- what comes in
 
 
-def _asked(scenarios: int | None) -> dict[str, int]:
+def _asked(scenarios: int | None) -> dict[str, Any]:
     """Leave the number to the library where nobody asks for one: the app does the same."""
     return {} if scenarios is None else {"scenarios": scenarios}
 
@@ -289,7 +293,12 @@ def _reaction(name: str | None, loaded: wp.Plan | None) -> wp.Reaction:
 
 
 def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
-    loaded = wp.Plan.load(path)
+    _check_file(path)
+    try:
+        with _about(path):
+            loaded = wp.Plan.load(path)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # whatever an edit left of a plan
+        raise wp.InputError("is no whole plan. Save it again; was it edited by hand?", file=path) from error
     if loaded.sender != sender:
         _say(f"{path} was planned for another version of the sender; it is judged for this one.")
     return loaded
@@ -307,18 +316,15 @@ def _read_schedule(path: Path) -> wp.Schedule:
         raise wp.InputError(f"is no table: {error}.", file=path) from None
     if "per_hour" in frame:  # what a plan's table adds
         frame = frame[[name for name in _SCHEDULE if name in frame]]
-    try:
+    with _about(path):
         return wp.Schedule.from_frame(frame)
-    except wp.InputError as error:
-        raise wp.InputError(error.message, file=path, field=error.field) from None
 
 
 _SCHEDULE = ("provider", "segment", "date", "volume")
 
 
 def _read_csv(path: Path) -> str:
-    if not path.is_file():  # nor a pipe or a device, which might never end
-        raise wp.InputError("is no file. Name a table that ends in .csv.", file=path)
+    _check_file(path)
     try:
         if path.stat().st_size > MAX_CSV_BYTES:
             raise wp.InputError(f"is larger than {MAX_CSV_BYTES // 1_000_000} MB. Cut it down.", file=path)
@@ -327,6 +333,20 @@ def _read_csv(path: Path) -> str:
         raise wp.InputError("is not UTF-8. Save it as CSV UTF-8.", file=path) from None
     except OSError as error:
         raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():  # a pipe or a device might never end
+        raise wp.InputError("is no file. Check the name.", file=path)
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Name the file in what is wrong with its content."""
+    try:
+        yield
+    except wp.InputError as error:
+        raise wp.InputError(error.message, file=path, line=error.line, field=error.field) from None
 
 
 # --- where results go
@@ -415,7 +435,7 @@ def _plan_report(made: wp.Plan) -> str:
     first = made.tomorrow()
     names = [str(name) for name in first["provider"]]
     rows = list(zip(names, map(_whole, first["messages"]), map(_whole, first["per_hour"]), strict=True))
-    day = _table(("first send day", "messages", "per hour"), rows)
+    day = _table((_day(made.first_day()), "messages", "per hour"), rows)
     return "\n\n".join([made.summary(), day, _ramp(made.schedule)])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -61,18 +62,6 @@ _TEMPLATE = {
     }
 }
 
-_SCALE = {
-    "title": {"text": "Deferred, in 100", "side": "top"},
-    "tickvals": [0, 25, 50, 75, 100],
-    "orientation": "h",
-    "thickness": 10,
-    "len": 0.7,
-    "x": 1,
-    "xanchor": "right",
-    "y": 1.02,
-    "yanchor": "bottom",
-}
-
 _UNITS = {
     "attempts": "Attempts a day",
     "allowance": "Allowance (messages a day)",
@@ -120,9 +109,9 @@ def ramp(
         figure.add_trace(_area(name, rows, number))
     _add_total(figure, total)
     if other is not None:
-        _add_other(figure, other, other_name)
+        _add_other(figure, other, _text(other_name))
     if target is not None:
-        _add_target(figure, target)
+        _add_level(figure, target, f"Target {target:,.0f}")
     if deadline is not None:
         _add_deadline(figure, deadline)
     return _told(figure, volumes)
@@ -141,8 +130,8 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
     Figure
     """
     mean, low, high = (_grid(frame, column) for column in ("mean", "q10", "q90"))
-    names = list(mean.index)
-    figure = _figure("", height=190 + 30 * max(len(names), 1), hovermode="closest")
+    names = [_text(name) for name in mean.index]
+    figure = _figure("", height=150 + 30 * max(len(names), 1), hovermode="closest")
     figure.add_trace(
         Heatmap(
             x=list(mean.columns),
@@ -160,7 +149,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
                 [0.1, "rgba(213, 94, 0, 0.4)"],
                 [1, "rgba(213, 94, 0, 1)"],
             ],
-            colorbar=_SCALE,
+            colorbar={"title": {"text": "in 100"}, "thickness": 10, "tickvals": [0, 25, 50, 75, 100]},
             hovertemplate=f"%{{y}}, %{{x|{_DAY}}}<br>%{{z:.0f}} in 100 first attempts deferred"
             "<br>8 times in 10 between %{customdata[0]:.0f} and %{customdata[1]:.0f}<extra></extra>",
         )
@@ -170,7 +159,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
     return _told(figure, frame)
 
 
-def frontier(frame: pd.DataFrame, provider: str = "all") -> Figure:
+def frontier(frame: pd.DataFrame, provider: str = "all", plan_days: float | None = None) -> Figure:
     """Draw how late the target is reached against the risk that the plan accepts.
 
     Parameters
@@ -179,6 +168,8 @@ def frontier(frame: pd.DataFrame, provider: str = "all") -> Figure:
         Days count from the start.
     provider : str
         Whose rows are drawn; ``all`` for the sender as a whole.
+    plan_days : float, days, optional
+        Median of the plan itself, whose providers may each have a risk of their own.
 
     Returns
     -------
@@ -195,6 +186,8 @@ def frontier(frame: pd.DataFrame, provider: str = "all") -> Figure:
     figure.add_trace(_times(percent, rows["q50"], "Median", "solid", "circle"))
     figure.add_trace(_times(percent, rows["q80"], "8 in 10 are there by", "dash", "square"))
     _add_chosen(figure, rows[rows["chosen"].astype(bool)])
+    if plan_days is not None and isfinite(plan_days):
+        _add_level(figure, plan_days, f"This plan, median: {plan_days:.0f} days")
     _add_never(figure, percent, rows["q90"], top)
     figure.update_xaxes(tickformat="", tickvals=percent, ticktext=[f"{value:.0f}" for value in percent])
     figure.update_yaxes(range=[0, 1.03 * top])
@@ -293,7 +286,13 @@ def delays(frame: pd.DataFrame) -> Figure:
     )
     for row in rows.itertuples():
         figure.add_trace(
-            _edge([row.q10, row.q90], [row.provider] * 2, None, None, line={"color": _NEUTRAL, "width": 8})
+            _edge(
+                [row.q10, row.q90],
+                [_text(row.provider)] * 2,
+                None,
+                None,
+                line={"color": _NEUTRAL, "width": 8},
+            )
         )
     for column, name, symbol in (
         ("q50", "Median", "circle"),
@@ -324,7 +323,7 @@ def _figure(y: str, x: str = "Day", *, height: int = 380, hovermode: str = "x un
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
         legend={"orientation": "h", "traceorder": "normal", "yref": "container", "yanchor": "bottom", "y": 0},
     )
-    figure.update_xaxes(title={"text": x}, tickformat=_TICK, hoverformat=_DAY)
+    figure.update_xaxes(title={"text": x, "standoff": 12}, tickformat=_TICK, hoverformat=_DAY)
     figure.update_yaxes(title={"text": y}, tickformat=",", rangemode="tozero")
     return figure
 
@@ -351,7 +350,7 @@ def _multiples(names: list[str], y: str, tickformat: str = ",") -> Figure:
 def _groups(frame: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
     """Give the frame's parts in the order in which they first appear."""
     for name in dict.fromkeys(frame[column]):
-        yield str(name), frame[frame[column] == name]
+        yield _text(name), frame[frame[column] == name]
 
 
 def _grid(frame: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -408,7 +407,7 @@ def _edge(
         x=x,
         y=y,
         mode="lines",
-        line=line or {"color": _NEUTRAL, "width": 0.5},
+        line=line or {"color": _NEUTRAL, "width": 1},
         fill=fill,
         fillcolor=_FAINT if fill else None,
         name=name,
@@ -447,17 +446,11 @@ def _add_other(
     figure.add_trace(marks, **place)
 
 
-def _add_target(figure: Figure, target: float) -> None:
+def _add_level(figure: Figure, value: float, text: str) -> None:
     line = {"color": _NEUTRAL, "dash": "dash", "width": 1}
-    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=target, y1=target, line=line)
+    figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, line=line)
     figure.add_annotation(
-        xref="paper",
-        x=0,
-        y=target,
-        text=f"Target {target:,.0f}",
-        showarrow=False,
-        xanchor="left",
-        yanchor="bottom",
+        xref="paper", x=0, y=value, text=text, showarrow=False, xanchor="left", yanchor="bottom"
     )
 
 
@@ -486,7 +479,8 @@ def _times(percent: list[float], days: Any, name: str, dash: str, symbol: str) -
 def _add_chosen(figure: Figure, chosen: pd.DataFrame) -> None:
     ring = {"symbol": "circle-open", "size": 18, "color": _ALARM, "line": {"width": 3}}
     x, y = [100 * risk for risk in chosen["risk"]], [_finite(day) for day in chosen["q50"]]
-    figure.add_trace(Scatter(x=x, y=y, name="This plan", mode="markers", marker=ring, hoverinfo="skip"))
+    if x:
+        figure.add_trace(Scatter(x=x, y=y, name="This plan", mode="markers", marker=ring, hoverinfo="skip"))
 
 
 def _add_never(figure: Figure, percent: list[float], q90: Any, top: float) -> None:
@@ -521,7 +515,7 @@ def _band_of(rows: pd.DataFrame, name: str, number: int, form: str) -> list[Scat
 def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:
     return Scatter(
         x=list(rows[column]),
-        y=list(rows["provider"]),
+        y=[_text(name) for name in rows["provider"]],
         customdata=[seconds / 3600 for seconds in rows[column]],
         name=name,
         mode="markers",
@@ -537,6 +531,11 @@ def _told(figure: Figure, frame: pd.DataFrame) -> Figure:
             text="Nothing to show", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
         )
     return figure
+
+
+def _text(name: object) -> str:
+    """Keep Plotly from taking a name for markup."""
+    return escape(str(name), quote=False)
 
 
 def _finite(day: float) -> float | None:

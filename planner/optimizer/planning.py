@@ -132,6 +132,24 @@ def optimize(
     )
 
 
+def warm_up() -> None:
+    """Compile the simulation and the optimizer, or read their machine code from the cache.
+
+    Later calls then start at once.
+    """
+    from planner.inputs.sender import Sender
+
+    tiny = {
+        "audience": {"providers": {"gmail": 1}},
+        "target": {"volume": 10},
+        "send_days": "daily",
+        "n_ips": 1,
+        "domain": "used",
+        "start": "2027-01-04",
+    }
+    optimize(Sender.from_dict(tiny), scenarios=2)
+
+
 @dataclass(frozen=True)
 class _Search:
     """The nested ramps, how many drops each level takes (providers,), and what each level does."""

@@ -18,7 +18,8 @@ class Backoff(NamedTuple):
 
     `attempts` (P, F) attempts within the lifetime; `class_of_cause` (P, causes); `wait_first`, `wait_n`
     (P, R) and `wait_share` (P, R, W): cumulative shares of the due slots, row = cause at the first
-    attempt, causes - 1 + k after attempt k; `wait_mean` (P, R) slots; `age` (P, F, A) nominal age at each attempt, seconds;
+    attempt, causes - 1 + k after attempt k; `wait_seconds` (P, R, W) the mean wait of those due in each;
+    `wait_mean` (P, R) slots; `nominal` (P, F, A) nominal age at each attempt, seconds;
     `pause_slots` (P,); `ring_slots` longest look ahead.
     """
 
@@ -27,8 +28,9 @@ class Backoff(NamedTuple):
     wait_first: Any
     wait_n: Any
     wait_share: Any
+    wait_seconds: Any
     wait_mean: Any
-    age: Any
+    nominal: Any
     pause_slots: Any
     ring_slots: int
 
@@ -49,30 +51,32 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     attempts = np.array([own + [1] * (n_firsts - len(own)) for own in counts])
     n_attempts = int(attempts.max())
     ages = np.zeros((len(policies), n_firsts, n_attempts + 1))
-    waits: list[list[tuple[int, Floats]]] = []
+    waits: list[list[tuple[int, Floats, Floats]]] = []
     for p, (policy, own) in enumerate(zip(policies, firsts, strict=True)):
         intervals = [policy.interval(k) for k in range(1, n_attempts)]
         for f, first in enumerate(own):
             ages[p, f, 1:] = np.cumsum([first, *intervals])[:n_attempts]
         seconds = [policy.first(cause) for cause in _CAUSES] + intervals
         waits.append([due_slots(wait / slot_seconds, policy.jitter) for wait in seconds])
-    width = max(len(shares) for rows in waits for _, shares in rows)
+    width = max(len(shares) for rows in waits for _, shares, _ in rows)
     share = np.ones((len(policies), len(waits[0]), width))
+    seconds_of = np.zeros_like(share)
     for p, rows in enumerate(waits):
-        for r, (_, shares) in enumerate(rows):
+        for r, (_, shares, slots) in enumerate(rows):
             share[p, r, : len(shares)] = np.cumsum(shares)
-    first_due = np.array([[first for first, _ in rows] for rows in waits])
-    n_due = np.array([[len(shares) for _, shares in rows] for rows in waits])
+            seconds_of[p, r, : len(shares)] = slots * slot_seconds
+    first_due = np.array([[first for first, _, _ in rows] for rows in waits])
+    n_due = np.array([[len(shares) for _, shares, _ in rows] for rows in waits])
     pause = np.array([int(np.ceil(policy.pause_seconds / slot_seconds)) for policy in policies])
     ring = int(max((first_due + n_due).max(), pause.max() + 1)) + 2 * int(np.ceil(7200.0 / slot_seconds)) + 2
     mean = np.array(
-        [[first + float(shares @ np.arange(len(shares))) for first, shares in rows] for rows in waits]
+        [[first + float(shares @ np.arange(len(shares))) for first, shares, _ in rows] for rows in waits]
     )
-    return Backoff(attempts, of_cause, first_due, n_due, share, mean, ages, pause, ring)
+    return Backoff(attempts, of_cause, first_due, n_due, share, seconds_of, mean, ages, pause, ring)
 
 
-def due_slots(wait: float, jitter: float) -> tuple[int, Floats]:
-    """Return after how many slots a message is due, as (first offset, shares of it and of those that follow).
+def due_slots(wait: float, jitter: float) -> tuple[int, Floats, Floats]:
+    """Return after how many slots a message is due.
 
     The attempt lies anywhere in its slot, so a wait of x slots is due floor(u + x) slots later, u
     uniform: the mean is kept and a wait shorter than a slot may fall into the same slot.
@@ -83,10 +87,18 @@ def due_slots(wait: float, jitter: float) -> tuple[int, Floats]:
     jitter : float, in [0, 1)
         The wait is multiplied by a uniform number within 1 ± jitter.
 
+    Returns
+    -------
+    first : int
+        The first offset; the arrays are for it and those that follow.
+    shares : float array, sum 1
+    waits : float array, slots
+        Mean wait of those due at each offset.
+
     Examples
     --------
     >>> due_slots(1.25, 0.0)
-    (1, array([0.75, 0.25]))
+    (1, array([0.75, 0.25]), array([1.25, 1.25]))
     """
     low, high = wait * (1.0 - jitter), wait * (1.0 + jitter)
     first, last = int(np.floor(low)), int(np.floor(high)) + 1
@@ -95,10 +107,9 @@ def due_slots(wait: float, jitter: float) -> tuple[int, Floats]:
         shares = np.maximum(0.0, 1.0 - np.abs(wait - offsets))
     else:
         shares = (_triangle_below(high - offsets) - _triangle_below(low - offsets)) / (high - low)
-    kept = shares > 1e-12
-    start = int(np.argmax(kept))
-    shares = shares[start : len(kept) - int(np.argmax(kept[::-1]))]
-    return first + start, shares / shares.sum()
+    kept = np.flatnonzero(shares > 1e-12)
+    shares, offsets = shares[kept], offsets[kept]
+    return int(offsets[0]), shares / shares.sum(), _mean_waits(low, high, offsets)
 
 
 def still_early(policy: RetryPolicy, delays: Floats, n_attempts: int) -> Floats:
@@ -136,6 +147,13 @@ def still_early(policy: RetryPolicy, delays: Floats, n_attempts: int) -> Floats:
 def _attempts(policy: RetryPolicy, first: float) -> int:
     cause = next(cause for cause in _CAUSES if policy.first(cause) == first)
     return policy.attempts(cause)
+
+
+def _mean_waits(low: float, high: float, offsets: Any) -> Floats:
+    """Mean of a wait uniform in [low, high] given the slot in which it ends, slots."""
+    wait = low + (high - low) * (np.arange(400) + 0.5) / 400
+    weight = np.maximum(1e-12, 1.0 - np.abs(wait - offsets[:, None]))
+    return np.asarray((weight @ wait) / weight.sum(axis=1))
 
 
 def _triangle_below(y: Floats) -> Floats:

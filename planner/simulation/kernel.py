@@ -44,6 +44,7 @@ from planner.simulation.layout import (
     QUEUED,
     REPUTATION,
     SHORTEST_DELAY,
+    SKIP,
     SPREAD,
     STUCK,
     SYSTEM,
@@ -71,19 +72,22 @@ from planner.simulation.luck import GOLDEN, MIX1, MIX2, mixed, part, uniform
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear, postpone, put, share_out, take
 
-_TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT = range(10)
-_NOISE = 10
+_TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT, _ONE = range(11)
+_NOISE = 11
 
-BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE = range(4)
-"""What the limiter and the sender carry over midnight: tokens, ends of penalty and rest (slots), is there trouble?"""
+BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE, OLDEST = range(5)
+"""What is carried over midnight: tokens, ends of penalty and rest (slots), is there trouble, oldest day held back."""
 
 POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
 """The reaction's state: stage pointer, step, last good pointer, was there one, rest days to come."""
 
 _PENALTY_FROM = 0.02
 _NEGLIGIBLE = 1e-9
+_HALF = 0.5 + 1e-9
+"""Half messages round up, also those that arithmetic leaves a hair below."""
 _MOST_PASSES = 64
 _MOST_PARTS = 4
+_FEW = 8
 
 
 def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> None:
@@ -101,9 +105,10 @@ def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> N
 
 @compiled
 def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
-    n_cells = inp.age.shape[2] * (inp.attempts.shape[1] + 1) * N_FATES
+    n_cells = inp.nominal.shape[2] * (inp.attempts.shape[1] + 1) * N_FATES
     shape = (inp.ring_slots, n_cells)
     queue = Queue(
+        np.zeros(shape),
         np.zeros(shape),
         np.zeros(shape),
         np.zeros(shape),
@@ -112,6 +117,7 @@ def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
     )
     due = Due(
         np.zeros(n_cells, np.int64),
+        np.zeros(n_cells),
         np.zeros(n_cells),
         np.zeros(n_cells),
         np.zeros(n_cells),
@@ -131,11 +137,11 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
     """All days of one scenario at one provider."""
     w = inp.world[s]
     memory = (w[W_ESTABLISHED, p], 1.0, 0.0, 0.0, 0.0)
-    clear(queue.count, queue.birth, queue.bad, queue.cells, queue.occupied)
+    clear(queue.count, queue.age, queue.start, queue.bad, queue.cells, queue.occupied)
     day = np.zeros(N_ROWS)
-    limiter = np.array([-1.0, -1.0, 0.0, 0.0])
+    limiter = np.array([-1.0, -1.0, 0.0, 0.0, 0.0])
     mind = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
-    backlog = np.zeros(2)
+    backlog = np.zeros(1)
     last_seven = np.zeros(7)
     segment_peaks = np.zeros(inp.mix.shape[2])
     complaint_rate = 0.0
@@ -149,7 +155,8 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         day[REPUTATION] = reputation
         day[ALLOWANCE] = tolerated
         day[ESTABLISHED] = established
-        volume, held_days = _todays_volume(p, d, inp, mind, backlog, held, day)
+        volume = _todays_volume(p, d, inp, mind, backlog, day)
+        held[d] = inp.demand[p, d]
         bad_share = 0.0
         if volume > 0.0:
             bad_share, complaint_rate = _todays_rates(p, d, inp, mind, volume, segment_peaks)
@@ -161,12 +168,11 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
             by_reputation or d < inp.opens[p],
             volume,
             bad_share,
-            held_days,
+            inp.overflow == HOLD,
         )
         _slots(
             d, p, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
-            inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p], inp.wait_mean[p],
-            inp.age[p], inp.early[s, p], limiter, queue, due, day, delays,
+            inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p], inp.wait_seconds[p], inp.wait_mean[p], inp.nominal[p], inp.early[s, p], limiter, held, queue, due, day, delays,
         )  # fmt: skip
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED]
@@ -191,13 +197,18 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         trouble_share = min(1.0, day[FIRST_TROUBLE] / volume) if volume > 0.0 else 0.0
         if inp.reaction.shape[0] > 0 and volume > 0.0:
             _react(
-                inp.reaction, trouble_share, day[FIRST_TROUBLE], by_reputation and day[BLOCKED] > 0.0, mind
+                inp.reaction,
+                inp.n_stages[p],
+                trouble_share,
+                day[FIRST_TROUBLE],
+                by_reputation and day[BLOCKED] > 0.0,
+                mind,
             )
 
 
 @compiled
-def _todays_volume(p, d, inp, mind, backlog, held, day):  # type: ignore[no-untyped-def]
-    """The day's new messages, and for how many days they were held back on average."""
+def _todays_volume(p, d, inp, mind, backlog, day):  # type: ignore[no-untyped-def]
+    """The day's new messages."""
     demand = inp.demand[p, d]
     wanted = demand
     if demand > 0.0 and inp.overflow == SPREAD:
@@ -213,26 +224,27 @@ def _todays_volume(p, d, inp, mind, backlog, held, day):  # type: ignore[no-unty
             stage = _stage(inp.stage_volume[p], inp.n_stages[p], mind[POINTER])
             volume = min(stage, min(wanted, inp.ceiling[p, d]))
     if inp.sampled:
-        volume = np.floor(volume + 0.5)
+        volume = np.floor(volume + _HALF)
     day[INJECTED] = volume
-    day[OVERFLOW] = max(0.0, wanted - volume)
     if demand > 0.0:
         backlog[0] = max(0.0, backlog[0] + demand - volume)
-    if inp.overflow != HOLD:
-        return volume, 0.0
-    held[d] = demand
-    held_days = 0.0
-    left = volume
-    i = int(backlog[1])
-    while left > 0.0 and i <= d:
-        sent = min(left, held[i])
-        held_days += sent * (d - i)
-        held[i] -= sent
+    day[OVERFLOW] = max(0.0, demand - volume) if inp.overflow == SKIP else backlog[0]
+    return volume
+
+
+@compiled
+def _held_days(held, oldest, d, n):  # type: ignore[no-untyped-def]
+    """How long n messages were held back on average, first in first out, and the oldest day that still waits."""
+    days = 0.0
+    left = n
+    while left > 0.0 and oldest <= d:
+        sent = min(left, held[oldest])
+        days += sent * (d - oldest)
+        held[oldest] -= sent
         left -= sent
-        if held[i] <= 1e-9:
-            i += 1
-    backlog[1] = min(i, d)
-    return volume, held_days / max(volume, 1e-9)
+        if held[oldest] <= 1e-9:
+            oldest += 1
+    return days / n, min(oldest, d)
 
 
 @compiled
@@ -272,12 +284,12 @@ def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-de
 @compiled
 def _slots(
     d, p, w, today, luck, sampled, slot_seconds, pause_slots, pace,
-    attempts, class_of_cause, wait_first, wait_n, wait_share, wait_mean, age, early, limiter, queue, due, day, delays,
+    attempts, class_of_cause, wait_first, wait_n, wait_share, wait_seconds, wait_mean, nominal, early, limiter, held, queue, due, day, delays,
 ):  # type: ignore[no-untyped-def]  # fmt: skip
     """All slots of one day: new mail and retries meet the provider, deferred mail goes back to the queue."""
-    tolerated, doubt, greylisting, blocks, volume, bad_share, held_days = today
-    count, birth, bad, cells, occupied = queue
-    cell_of, left, mean_birth, mean_bad, part_of, deferred, again, first_deferred = due
+    tolerated, doubt, greylisting, blocks, volume, bad_share, holds = today
+    count, queue_age, start, bad, cells, occupied = queue
+    cell_of, left, mean_age, mean_start, mean_bad, part_of, deferred, again, first_deferred = due
     hourly_share, rejection_cost, penalty_slots, excess_rejected = (
         w[W_HOURLY_SHARE, p],
         w[W_REJECTION_COST, p],
@@ -307,6 +319,7 @@ def _slots(
     closed_until = limiter[CLOSED_UNTIL]
     rest_until = int(limiter[REST_UNTIL])
     trouble = limiter[TROUBLE] > 0.0
+    oldest = int(limiter[OLDEST])
     used = 0.0
     refusals = 0.0
     injected = 0.0
@@ -322,20 +335,33 @@ def _slots(
         bucket = min(size, bucket + refill)
         upto = volume * pace[i]
         if sampled:
-            upto = np.floor(upto + 0.5)
+            upto = np.floor(upto + _HALF)
         new = upto - injected
         injected = upto
         if new > 0.0:
+            age = 0.0
+            if holds:
+                held_days, oldest = _held_days(held, oldest, d, new)
+                age = 86400.0 * held_days
             hopeless = part(new, hopeless_share, slot_key, _HOPELESS, sampled)
-            born = now - held_days * n_slots
             for fate in range(N_FATES):
                 n = hopeless if fate == HOPELESS else new - hopeless
                 if n > 0.0:
-                    put(count, birth, bad, cells, occupied, at, fate, n, born, bad_share)
+                    put(count, queue_age, start, bad, cells, occupied, at, fate, n, age, age, bad_share)
         if occupied[at] == 0:
             continue
         if now < rest_until:
-            postpone(count, birth, bad, cells, occupied, at, rest_until % length)
+            postpone(
+                count,
+                queue_age,
+                start,
+                bad,
+                cells,
+                occupied,
+                at,
+                rest_until % length,
+                (rest_until - now) * slot_seconds,
+            )
             continue
 
         hurt = False
@@ -343,11 +369,22 @@ def _slots(
         while occupied[at] > 0:
             passes += 1
             if passes > _MOST_PASSES and not sampled:  # flows shrink for ever
-                postpone(count, birth, bad, cells, occupied, at, (at + 1) % length)
+                postpone(count, queue_age, start, bad, cells, occupied, at, (at + 1) % length, slot_seconds)
                 break
             key = mixed(slot_key + np.uint64(passes) * GOLDEN)
             n_cells, undecided = take(
-                count, birth, bad, cells, occupied, at, cell_of, left, mean_birth, mean_bad
+                count,
+                queue_age,
+                start,
+                bad,
+                cells,
+                occupied,
+                at,
+                cell_of,
+                left,
+                mean_age,
+                mean_start,
+                mean_bad,
             )
             day[ATTEMPTS] += undecided
             first_deferred[:] = 0.0
@@ -364,7 +401,7 @@ def _slots(
                 for j in range(n_cells):
                     cell = cell_of[j]
                     deferred[j] = left[j]
-                    again[j] = 0.0
+                    again[j] = left[j]
                     left[j] = 0.0
                     if cell < N_FATES:
                         first_deferred[cell, PENALTY] = deferred[j]
@@ -403,9 +440,16 @@ def _slots(
                     elif cell % n_classes >= n_classes - N_FATES:
                         k = cell // n_classes
                         chance = early[k]
-                        waited = (now - mean_birth[j]) * slot_seconds
-                        if waited > 1.5 * age[grey_class, k] + slot_seconds:  # it rested on the way
-                            chance = 1.0 if waited < grey_delay else 0.0
+                        if pause_slots > 0:  # some of it may have rested on the way, a slot or more
+                            extra = mean_age[j] - mean_start[j] - nominal[grey_class, k]
+                            rested = min(1.0, max(0.0, extra) / slot_seconds)
+                            # both ends of the rest lie anywhere in their slots
+                            ahead = grey_delay - nominal[grey_class, k] - max(slot_seconds, extra)
+                            spread = min(1.0, max(-1.0, ahead / slot_seconds))
+                            late = (
+                                0.5 * (1.0 + spread) ** 2 if spread < 0.0 else 1.0 - 0.5 * (1.0 - spread) ** 2
+                            )
+                            chance = (1.0 - rested) * chance + rested * late
                     if chance > 0.0:
                         n = part(left[j], chance, key, _GREY + 16 * cell, sampled)
                         day[DEFERRED + GREYLISTING] += n
@@ -445,12 +489,9 @@ def _slots(
                     n -= bounced
                     day[DELIVERED] += n
                     if cell >= N_FATES:
-                        group = (cell % n_classes) // N_FATES
-                        nominal = age[grey_class if group == n_firsts else group, cell // n_classes]
-                        waited = max(0.0, (now - mean_birth[j]) * slot_seconds)
                         day[DELAYED] += n
-                        day[DELAY_SECONDS] += n * waited
-                        delays[_delay_bin(nominal if abs(waited - nominal) < slot_seconds else waited)] += n
+                        day[DELAY_SECONDS] += n * mean_age[j]
+                        delays[_delay_bin(mean_age[j])] += n
                 over = undecided - passing
                 bucket = max(0.0, bucket - passing - rejection_cost * over)
                 used = min(tolerated, used + passing + rejection_cost * over)
@@ -512,7 +553,10 @@ def _slots(
                     else:
                         if wait_n[row] > 1:
                             u = uniform(key, _WAIT + 16 * (cell * 8 + cause))
-                            n_parts = 1 if cell % N_FATES == HOPELESS else int(min(n, _MOST_PARTS))
+                            n_parts = (
+                                int(n) if n <= _FEW else (1 if cell % N_FATES == HOPELESS else _MOST_PARTS)
+                            )
+                    v = uniform(key, _WAIT + 16 * (cell * 8 + 6)) if n_parts > 1 else 0.0
                     before = 0.0
                     o = 0
                     for part_number in range(n_parts):
@@ -520,12 +564,16 @@ def _slots(
                             upto = (
                                 n
                                 if part_number == n_parts - 1
-                                else np.floor(n * (part_number + 1) / n_parts + u)
+                                else np.floor(n * (part_number + 1) / n_parts + v)
                             )
                             quantile = (part_number + u) / n_parts
+                            if n <= _FEW:  # one by one, each with its own luck
+                                quantile = uniform(key, _ONE + 16 * (cell * 128 + cause * 8 + part_number))
+                                o = 0
                             while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:
                                 o += 1
                             offset = wait_first[row] + o
+                            waited = wait_seconds[row, o]
                             if (
                                 cell % N_FATES == HOPELESS
                             ):  # never meets the limiter: gathered in coarser steps
@@ -536,6 +584,7 @@ def _slots(
                         else:
                             share = mean - np.floor(mean)
                             offset = int(mean) + part_number
+                            waited = mean * slot_seconds
                             upto = n if part_number == 1 else n * (1.0 - share)
                         moved = upto - before
                         before = upto
@@ -543,14 +592,16 @@ def _slots(
                             later = (now + offset) % length
                             put(
                                 count,
-                                birth,
+                                queue_age,
+                                start,
                                 bad,
                                 cells,
                                 occupied,
                                 later,
                                 next_cell,
                                 moved,
-                                mean_birth[j],
+                                mean_age[j] + waited,
+                                mean_age[j] if k == 0 else mean_start[j],
                                 mean_bad[j],
                             )
 
@@ -564,6 +615,7 @@ def _slots(
     limiter[CLOSED_UNTIL] = closed_until
     limiter[REST_UNTIL] = rest_until
     limiter[TROUBLE] = 1.0 if trouble else 0.0
+    limiter[OLDEST] = oldest
 
 
 @compiled
@@ -574,7 +626,7 @@ def _delay_bin(seconds):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _react(reaction, share, troubled, blocked, mind):  # type: ignore[no-untyped-def]
+def _react(reaction, n_stages, share, troubled, blocked, mind):  # type: ignore[no-untyped-def]
     """Move the stage pointer the morning after a day with mail; `reaction` as `Reaction.to_array`."""
     hold_above, hold_messages, back_above, back_stages, cut, recovery, rest_days = (
         reaction[0],
@@ -588,7 +640,7 @@ def _react(reaction, share, troubled, blocked, mind):  # type: ignore[no-untyped
     if not blocked and not (share > hold_above and troubled >= hold_messages):
         mind[GOOD_POINTER] = mind[POINTER]
         mind[ANY_GOOD] = 1.0
-        mind[POINTER] += mind[STEP]
+        mind[POINTER] = min(n_stages - 1.0, mind[POINTER] + mind[STEP])
         mind[STEP] = min(1.0, recovery * mind[STEP])
         return
     if mind[ANY_GOOD] == 0.0:

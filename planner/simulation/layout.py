@@ -149,8 +149,9 @@ class Inputs(NamedTuple):
     wait_first: Any
     wait_n: Any
     wait_share: Any
+    wait_seconds: Any
     wait_mean: Any
-    age: Any
+    nominal: Any
     early: Any
     pause_slots: Any
     transactional: bool
@@ -163,13 +164,14 @@ class Inputs(NamedTuple):
 class Queue(NamedTuple):
     """Mail that waits, as a ring of slots; L slots, N cells.
 
-    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages, `birth`
-    (L, N) sum of their birth slots, `bad` (L, N) sum of their chances to have a bad address; `cells` (L, N) the
+    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages, `age`
+    (L, N) sum of their ages when due, seconds, `start` (L, N) sum of their ages at the first attempt, `bad` (L, N) sum of their chances to have a bad address; `cells` (L, N) the
     occupied cells of a slot, the first `occupied` (L,) of it.
     """
 
     count: Any
-    birth: Any
+    age: Any
+    start: Any
     bad: Any
     cells: Any
     occupied: Any
@@ -178,14 +180,15 @@ class Queue(NamedTuple):
 class Due(NamedTuple):
     """Mail attempted now; N cells.
 
-    `cell` (N,); `left` (N,) messages not yet decided; `birth`, `bad` (N,) their mean birth slot and share of bad
+    `cell` (N,); `left` (N,) messages not yet decided; `age`, `start`, `bad` (N,) their mean age and age at the first attempt, seconds, and share of bad
     addresses; `part` (N,) what the last sharing out gave; `deferred` (N,) messages deferred so far, `again` (N,) those of them that stay greylisted;
     `first_deferred` (fates, causes) first attempts deferred so far.
     """
 
     cell: Any
     left: Any
-    birth: Any
+    age: Any
+    start: Any
     bad: Any
     part: Any
     deferred: Any

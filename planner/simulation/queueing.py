@@ -8,18 +8,19 @@ _NEGLIGIBLE = 1e-9
 
 
 @inlined
-def put(count, birth, bad, cells, occupied, at, cell, n, mean_birth, mean_bad):  # type: ignore[no-untyped-def]
-    """Add n messages of this mean birth slot and share of bad addresses; the arrays are those of `layout.Queue`."""
+def put(count, age, start, bad, cells, occupied, at, cell, n, mean_age, mean_start, mean_bad):  # type: ignore[no-untyped-def]
+    """Add n messages of these means to a cell of a slot; the arrays are those of `layout.Queue`."""
     if count[at, cell] <= 0.0:
         cells[at, occupied[at]] = cell
         occupied[at] += 1
     count[at, cell] += n
-    birth[at, cell] += n * mean_birth
+    age[at, cell] += n * mean_age
+    start[at, cell] += n * mean_start
     bad[at, cell] += n * mean_bad
 
 
 @inlined
-def take(count, birth, bad, cells, occupied, at, due, n_due, mean_birth, mean_bad):  # type: ignore[no-untyped-def]
+def take(count, age, start, bad, cells, occupied, at, due, n_due, mean_age, mean_start, mean_bad):  # type: ignore[no-untyped-def]
     """Empty a slot into `due` cells, their messages and means; returns how many cells and messages."""
     n_cells = occupied[at]
     total = 0.0
@@ -28,36 +29,54 @@ def take(count, birth, bad, cells, occupied, at, due, n_due, mean_birth, mean_ba
         n = count[at, cell]
         due[i] = cell
         n_due[i] = n
-        mean_birth[i] = birth[at, cell] / n
+        mean_age[i] = age[at, cell] / n
+        mean_start[i] = start[at, cell] / n
         mean_bad[i] = bad[at, cell] / n
         total += n
         count[at, cell] = 0.0
-        birth[at, cell] = 0.0
+        age[at, cell] = 0.0
+        start[at, cell] = 0.0
         bad[at, cell] = 0.0
     occupied[at] = 0
     return n_cells, total
 
 
 @inlined
-def postpone(count, birth, bad, cells, occupied, at, later):  # type: ignore[no-untyped-def]
-    """Move everything of one slot to another, attempt numbers unchanged."""
+def postpone(count, age, start, bad, cells, occupied, at, later, waited):  # type: ignore[no-untyped-def]
+    """Move everything of one slot to another, `waited` seconds older, attempt numbers unchanged."""
     for i in range(occupied[at]):
         cell = cells[at, i]
         n = count[at, cell]
-        put(count, birth, bad, cells, occupied, later, cell, n, birth[at, cell] / n, bad[at, cell] / n)
+        older = age[at, cell] / n + waited
+        put(
+            count,
+            age,
+            start,
+            bad,
+            cells,
+            occupied,
+            later,
+            cell,
+            n,
+            older,
+            start[at, cell] / n,
+            bad[at, cell] / n,
+        )
         count[at, cell] = 0.0
-        birth[at, cell] = 0.0
+        age[at, cell] = 0.0
+        start[at, cell] = 0.0
         bad[at, cell] = 0.0
     occupied[at] = 0
 
 
 @inlined
-def clear(count, birth, bad, cells, occupied):  # type: ignore[no-untyped-def]
+def clear(count, age, start, bad, cells, occupied):  # type: ignore[no-untyped-def]
     """Empty the whole ring."""
     for at in range(occupied.shape[0]):
         for i in range(occupied[at]):
             count[at, cells[at, i]] = 0.0
-            birth[at, cells[at, i]] = 0.0
+            age[at, cells[at, i]] = 0.0
+            start[at, cells[at, i]] = 0.0
             bad[at, cells[at, i]] = 0.0
         occupied[at] = 0
 

@@ -84,25 +84,6 @@ def simulate(
     return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays)
 
 
-def warm_up() -> None:
-    """Compile the slot loop, or read its machine code from the cache; later calls then start at once."""
-    from planner.inputs.schedule import Schedule
-    from planner.inputs.sender import Sender
-
-    sender = Sender.from_dict(
-        {
-            "audience": {"providers": {"gmail": 1}},
-            "target": {"volume": 10},
-            "send_days": "daily",
-            "n_ips": 1,
-            "domain": "used",
-            "start": "2027-01-04",
-        }
-    )
-    schedule = Schedule(sender.provider_names, ("all",), sender.dates(2), np.full((1, 1, 2), 10.0))
-    simulate(sender, schedule, scenarios=2)
-
-
 def policies_of(sender: Sender, retry: Retry) -> dict[str, RetryPolicy]:
     """Return one policy per provider of the sender.
 
@@ -153,7 +134,7 @@ class Run:
         self.slot_seconds = 60.0 * slot_minutes
         own = [policies[name] for name in sender.provider_names]
         self._backoff = backoff.tabulate(own, self.slot_seconds)
-        n_attempts = self._backoff.age.shape[2]
+        n_attempts = self._backoff.nominal.shape[2]
         delays = beliefs.parameter("greylisting_delay_seconds")
         greylists = (beliefs.parameter("greylisting_probability") > 0.0).any(axis=0)
         self._early = np.zeros((*delays.shape, n_attempts))
@@ -207,14 +188,14 @@ class Run:
         mix = _mix(sender, volume)
         n_days = total.shape[1]
         demand = sender.demand(n_days)
-        stages, stage_days, n_stages, ceiling = _stages(total, demand)
+        stages, stage_days, n_stages, ceiling = stages_of(total, demand)
         segments = sender.audience.segments
         single = mix.shape[2] != len(segments)
         rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
         if single:
             rates = np.array([[s.share for s in segments]]) @ rates / sum(s.share for s in segments)
         by_provider = np.tile(rates, (len(sender.provider_names), 1, 1))
-        return layout.Inputs(
+        inputs = layout.Inputs(
             world=self._world,
             keys=self._keys,
             volume=total,
@@ -230,21 +211,15 @@ class Run:
             stage_day=stage_days,
             n_stages=n_stages,
             reaction=np.zeros(0) if reaction is None else reaction.to_array(),
-            attempts=table.attempts,
-            class_of_cause=table.class_of_cause,
-            wait_first=table.wait_first,
-            wait_n=table.wait_n,
-            wait_share=table.wait_share,
-            wait_mean=table.wait_mean,
-            age=table.age,
             early=self._early,
-            pause_slots=table.pause_slots,
             transactional=sender.kind == "transactional",
             overflow=_OVERFLOW[sender.overflow],
             slot_seconds=self.slot_seconds,
-            ring_slots=table.ring_slots,
             sampled=self.sampled,
+            **table._asdict(),
         )
+        # one memory layout, or the slot loop would be compiled once for each
+        return layout.Inputs(*(np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in inputs))
 
 
 def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
@@ -359,10 +334,10 @@ def _opens(sender: Sender, n_days: int) -> Any:
     )
 
 
-def _stages(total: Floats, demand: Floats) -> tuple[Floats, Any, Any, Floats]:
+def stages_of(total: Floats, demand: Floats) -> tuple[Floats, Any, Any, Floats]:
     """Return what a reaction steps through, see `layout.Inputs`.
 
-    A stage is the running maximum of the schedule over its days with mail, and the day that set it.
+    A stage is the running maximum of the schedule over its days with mail up to its largest, and the day that set it.
     Where the schedule dips below that maximum though the demand would not, the dip is a ceiling.
     """
     n_providers, n_days = total.shape
@@ -372,7 +347,8 @@ def _stages(total: Floats, demand: Floats) -> tuple[Floats, Any, Any, Floats]:
     for p in range(n_providers):
         sent = np.flatnonzero(total[p] > 0.0)
         highest = np.maximum.accumulate(total[p, sent])
-        counts[p] = len(sent)
+        if len(sent):  # at the last volume the climb is over: a step back from there must be one
+            counts[p] = int(np.argmax(highest >= highest[-1])) + 1
         stages[p, : len(sent)] = highest
         sets = np.where(total[p, sent] >= highest, np.arange(len(sent)), 0)
         days[p, : len(sent)] = sent[np.maximum.accumulate(sets)] if len(sent) else 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -30,6 +32,7 @@ class Questions:
         self.base = base
         self.data = base.to_dict()
         self.changes: dict[str, Any] = {}
+        self.refused: wp.InputError | None = None
         self.places: dict[str, Any] = {"": st.empty()}
 
     def old(self, field: str) -> Any:
@@ -53,6 +56,8 @@ class Questions:
             When they do not fit; said beside the inputs, too.
         """
         try:
+            if self.refused is not None:
+                raise self.refused
             return self.base.changed(self.changes)
         except wp.InputError as error:
             widgets.beside(self.places, error)
@@ -116,14 +121,16 @@ def _who(asked: Questions) -> None:
             _audience(asked.base, each),
             _audience_columns(each),
             title=widgets.label("audience.providers"),
+            help_text=widgets.help_of("audience.providers"),
         )
-        shares = {row["provider"]: row["share"] for row in rows}
-        asked.take("audience.providers", shares)
+        names = [str(row["provider"] or "") for row in rows]
+        asked.take("audience.providers", dict(zip(names, (row["share"] for row in rows), strict=True)))
     if each:
-        asked.take("target.volume", {row["provider"]: row["volume"] for row in rows})
-    if len(shares) < len(rows):
-        asked.changes["audience.providers"] = [row["provider"] for row in rows]  # is refused
-    _forget_the_others(asked, list(shares))
+        asked.take("target.volume", dict(zip(names, (row["volume"] for row in rows), strict=True)))
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        text = f"{provider_name(twice)} stands in two rows. Keep one."
+        asked.refused = wp.InputError(text, field="audience.providers")
+    _forget_the_others(asked, names)
 
 
 def _audience(base: wp.Sender, each: bool) -> pd.DataFrame:
@@ -136,12 +143,11 @@ def _audience(base: wp.Sender, each: bool) -> pd.DataFrame:
 def _audience_columns(each: bool) -> dict[str, Any]:
     ids = sorted(wp.catalogue().providers, key=lambda name: provider_name(name).lower())
     names = {str(name): provider_name(name) for name in ids}
-    share = widgets.help_of("audience.providers")
     columns = {
         "provider": st.column_config.SelectboxColumn(
-            "Provider", options=ids, format_func=lambda name: names[str(name)], width="medium"
+            "Provider", options=ids, format_func=lambda name: names[str(name)]
         ),
-        "share": st.column_config.NumberColumn("Share", help=share, min_value=0.0),
+        "share": st.column_config.NumberColumn("Share", min_value=0.0, width=70),
     }
     if each:
         columns["volume"] = st.column_config.NumberColumn(
@@ -161,41 +167,49 @@ def _forget_the_others(asked: Questions, names: list[str]) -> None:
 def _how_much(asked: Questions) -> None:
     left, right = st.columns([3, 2])
     with left:
-        if "target.volume" not in asked.changes:
-            volume = asked.old("target.volume")
-            total = int(asked.base.targets().sum()) if isinstance(volume, dict) else volume
-            asked.take("target.volume", widgets.number("target.volume", total, empty="100,000"))
+        volume = _total(asked) if "target.volume" not in asked.changes else None
     with right:
         per = widgets.choice("target.per", asked.old("target.per"), {"day": "day", "send": "send"})
-        asked.take("target.per", per)
+    if "target.volume" not in asked.changes:
+        asked.take("target.volume", volume)
+    asked.take("target.per", per)
+
+
+def _total(asked: Questions) -> str | None:
+    volume = asked.old("target.volume")
+    total = int(asked.base.targets().sum()) if isinstance(volume, dict) else volume
+    return widgets.number("target.volume", total, empty="100,000")
 
 
 def _from_where(asked: Questions) -> None:
     left, right = st.columns([3, 2])
     with left:
-        asked.take("audience.size", widgets.number("audience.size", asked.old("audience.size")))
+        size = widgets.number("audience.size", asked.old("audience.size"))
     with right:
-        asked.take("n_ips", widgets.whole("n_ips", asked.old("n_ips")))
+        n_ips = widgets.whole("n_ips", asked.old("n_ips"))
+    asked.take("audience.size", size)
+    asked.take("n_ips", n_ips)
     names = {"used": "used: it has sent like this", "new": "new"}
     asked.take("domain", widgets.choice("domain", asked.old("domain"), names))
 
 
 def _when(asked: Questions) -> None:
-    days = [str(name) for name in asked.base.send_days]
-    chosen = st.pills(
+    days = st.segmented_control(
         widgets.label("send_days"),
         list(_WEEKDAYS),
         selection_mode="multi",
-        default=days,
+        default=[str(name) for name in asked.base.send_days],
         format_func=_WEEKDAYS.__getitem__,
         key=state.key("send_days"),
     )
-    asked.take("send_days", chosen)
+    asked.take("send_days", days)
     left, right = st.columns(2)
     with left:
-        asked.take("start", widgets.day("start", asked.old("start")))
+        start = widgets.day("start", asked.old("start"))
     with right:
-        asked.take("target.by", widgets.day("target.by", asked.old("target.by")))
+        by = widgets.day("target.by", asked.old("target.by"))
+    asked.take("start", start)
+    asked.take("target.by", by)
 
 
 # --- everything else, with its default
@@ -251,12 +265,18 @@ def _engagement(asked: Questions) -> None:
     frame = pd.DataFrame(asked.old("audience.segments"))
     frame[list(percent)] = (frame[list(percent)] * 100).round(10)
     columns = {
-        "name": st.column_config.TextColumn("Segment"),
-        "share": st.column_config.NumberColumn("Share", min_value=0.0),
-        "complaint_rate": st.column_config.NumberColumn("Complaints, %", format="%.3g", min_value=0.0),
-        "hard_bounce_rate": st.column_config.NumberColumn("Hard bounces, %", format="%.3g", min_value=0.0),
+        "name": st.column_config.TextColumn("Segment", width=90),
+        "share": st.column_config.NumberColumn("Share", min_value=0.0, width=55),
+        "complaint_rate": st.column_config.NumberColumn(
+            "Complaints %", format="%.3g", min_value=0.0, max_value=20.0, width=75
+        ),
+        "hard_bounce_rate": st.column_config.NumberColumn(
+            "Bounces %", format="%.3g", min_value=0.0, max_value=20.0, width=75
+        ),
     }
-    rows = widgets.table("segments", frame, columns, title=widgets.help_of("audience.segments"))
+    rows = widgets.table(
+        "segments", frame, columns, title=widgets.described("audience.segments").description or ""
+    )
     asked.take("audience.segments", [_segment(row, percent) for row in rows] or None)
 
 
@@ -268,7 +288,7 @@ def _segment(row: dict[str, Any], percent: tuple[str, ...]) -> dict[str, Any]:
 
 def _calendar(asked: Questions) -> None:
     asked.take("window", widgets.text("window", asked.old("window")))
-    zones = sorted(available_timezones() | {asked.old("timezone")})
+    zones = _zones()
     zone = st.selectbox(
         widgets.label("timezone"),
         zones,
@@ -279,10 +299,15 @@ def _calendar(asked: Questions) -> None:
     asked.take("timezone", zone)
     spans = [{"from": span.first, "to": span.last} for span in asked.base.blackout]
     columns = {"from": st.column_config.DateColumn("From"), "to": st.column_config.DateColumn("To")}
-    frame = pd.DataFrame(spans, columns=["from", "to"]).astype("datetime64[ns]")
+    frame = pd.DataFrame(spans, columns=["from", "to"]).astype(object)
     rows = widgets.table("blackout", frame, columns, title=widgets.label("blackout"))
     asked.take("blackout", [_span(row) for row in rows])
     _shape(asked)
+
+
+@cache
+def _zones() -> list[str]:
+    return sorted(available_timezones() | {"UTC"})
 
 
 def _span(row: dict[str, Any]) -> dict[str, Any]:
@@ -329,7 +354,7 @@ def _special(asked: Questions) -> None:
     for one in mailed:
         if one.limiter_scope == "recipient_domain":
             n = st.text_input(
-                f"{one.name}: recipient domains",
+                f"{plain(one.name)}: recipient domains",
                 domains.get(one.id, ""),
                 key=state.key(f"domains {one.id}"),
                 placeholder=f"{widgets.DONT_KNOW} (20)",
@@ -337,13 +362,16 @@ def _special(asked: Questions) -> None:
             )
             domains = domains | {one.id: widgets.without_separators(n or "")}
         if one.gate:
-            day = st.date_input(
-                f"{one.name}: admitted from", None, key=state.key(f"gate {one.id}"), help=plain(one.gate)
-            )
-            admissions = admissions | ({one.id: str(day)} if day else {})
+            admissions = admissions | {one.id: _admission(one.id, one.name, one.gate, admissions.get(one.id))}
     names = [one.id for one in mailed]
     asked.take("audience.domains", {name: n for name, n in domains.items() if name in names and n != ""})
-    asked.take("admissions", {name: day for name, day in admissions.items() if name in names})
+    asked.take("admissions", {name: day for name, day in admissions.items() if name in names and day})
+
+
+def _admission(id: str, name: str, gate: str, old: str | None) -> str | None:  # noqa: A002 - the provider's
+    first = None if old is None else date.fromisoformat(old)
+    day = st.date_input(f"{plain(name)}: admitted from", first, key=state.key(f"gate {id}"), help=plain(gate))
+    return str(day) if day else None
 
 
 _FOLDED = {

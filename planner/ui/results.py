@@ -21,13 +21,14 @@ FIRST_TABLE = "sendgrid-auto"
 
 
 def sentence(plan: wp.Plan) -> None:
-    """Say the result in one sentence, and what else must be known in a few more."""
+    """Say the result in a sentence, what else to know in a few more, and which wishes cannot be met."""
     st.caption(f"{plain(plan.sender.name or 'Your sender')} · change the answers in the panel on the left")
     st.subheader(plain(plan.headline()), anchor=False)
-    rest = plan.summary().removeprefix(plan.headline()).strip()
-    st.markdown("  \n".join(plain(line) for line in rest.splitlines()))
-    for answer in plan.answers:
-        st.warning(plain(f"{answer.text} {answer.remedy}"), icon=":material/report:")
+    answers = [f"{answer.text} {answer.remedy}" for answer in plan.answers]
+    rest = [line for line in plan.summary().splitlines() if line not in (plan.headline(), *answers)]
+    st.markdown("  \n".join(map(plain, rest)))
+    for answer in answers:
+        st.warning(plain(answer), icon=":material/report:")
 
 
 def tomorrow(plan: wp.Plan) -> None:
@@ -37,31 +38,24 @@ def tomorrow(plan: wp.Plan) -> None:
     with pick:
         day = st.date_input(
             "Day of the plan",
-            _first_send_day(plan),
+            plan.first_day(),
             min_value=days[0],
             max_value=days[-1],
             format="YYYY-MM-DD",
         )
     with title:
         st.subheader(
-            f"{'First send day' if day == _first_send_day(plan) else 'To send on'}, {day_text(day)}",
+            f"{'First send day' if day == plan.first_day() else 'To send on'}, {day_text(day)}",
             anchor=False,
         )
     frame = wording.named(plan.tomorrow(day))
     frame.columns = ["Provider", "Messages", "At most per hour"]
+    shown = frame.assign(Provider=frame["Provider"].map(plain))  # cells are Markdown
     st.table(
-        frame.style.format("{:,.0f}", subset=["Messages", "At most per hour"]),
-        border="horizontal",
-        hide_index=True,
+        shown.style.format("{:,.0f}", subset=list(frame.columns[1:])), border="horizontal", hide_index=True
     )
     _pace(plan, int(frame["Messages"].sum()))
     _copies(frame, day)
-
-
-def _first_send_day(plan: wp.Plan) -> date:
-    sent = plan.schedule.total.sum(axis=0)
-    first: date = plan.schedule.dates[int((sent > 0).argmax())]
-    return first
 
 
 def _pace(plan: wp.Plan, total: int) -> None:
@@ -87,20 +81,21 @@ def ramp(plan: wp.Plan) -> None:
     with pick:
         table = _table_choice()
     st.caption(prose("ramp"))
-    volumes = wording.named(plan.to_frame())
     other = _judged(plan, table) if table else None
-    target = float(plan.sender.targets().sum())
+    volumes = wording.named(plan.to_frame())
     figure = figures.ramp(
         volumes,
         plan.forecast.total_band(),
-        other,
+        other.days if other else None,
         _table_name(table),
-        target=target,
+        target=float(plan.sender.targets().sum()),
         deadline=plan.sender.target.by,
     )
     widgets.chart(figure, volumes, "ramp", f"Messages a day by provider. {plan.headline()}")
-    if table:
-        st.caption(plain(wp.catalogue().schedule(table).not_for))
+    if other:
+        text = f"{_table_name(table)}, with the same reaction: {other.sentence}"
+        st.markdown(f"{plain(text)} {prose('tables')}")
+        st.caption(plain(f"What it is not for: {wp.catalogue().schedule(table).not_for}"))
 
 
 def _table_choice() -> str:
@@ -114,44 +109,50 @@ def _table_name(table: str) -> str:
     return wp.catalogue().schedule(table).title if table else "none"
 
 
-def _judged(plan: wp.Plan, table: str) -> pd.DataFrame:
+def _judged(plan: wp.Plan, table: str) -> state.Judged:
     with widgets.working() as report:
         return state.judged(plan, table, report)
 
 
 def deferrals(plan: wp.Plan) -> None:
-    """Draw the chance of a 421 by provider and day."""
+    """Draw the chance of a 421 by provider and day; days without mail stay empty."""
     st.subheader("Chance of a 421, by provider and day", anchor=False)
     st.caption(prose("p_421"))
-    frame = wording.named(plan.forecast.p_421())
-    widgets.chart(
-        figures.deferral_heat_map(frame),
-        frame,
-        "p_421",
-        "Share of first attempts deferred, by provider and day",
-    )
+    sent = plan.to_frame().query("volume > 0")[["provider", "date"]]
+    every = plan.to_frame()[["provider", "date"]]
+    frame = wording.named(every.merge(sent.merge(plan.forecast.p_421()), how="left"))
+    alt = "Share of first attempts deferred, by provider and day"
+    widgets.chart(figures.deferral_heat_map(frame), frame, "p_421", alt)
 
 
 def frontier(plan: wp.Plan) -> None:
-    """Draw what more or less risk does to the date."""
-    st.subheader("What more or less risk does to the date", anchor=False)
+    """Draw what more or less risk does to the date, for all providers together or for one."""
+    title, pick = st.columns([7, 3], vertical_alignment="bottom")
+    title.subheader("What more or less risk does to the date", anchor=False)
+    with pick:
+        who = st.selectbox("Provider", ["all", *plan.sender.provider_names], format_func=_everybody)
     st.caption(prose("frontier"))
     frame = plan.frontier
-    widgets.chart(
-        figures.frontier(frame),
-        wording.named(frame),
-        "frontier",
-        "Days until the target against accepted risk",
-    )
+    reach = plan.forecast.reach()
+    median = float(reach.loc[reach["provider"] == who, "q50"].iloc[0])
+    figure = figures.frontier(frame, who, median)
+    widgets.chart(figure, wording.named(frame), "frontier", "Days until the target, against accepted risk")
+
+
+def _everybody(who: str) -> str:
+    return "All together" if who == "all" else wording.provider_name(who)
 
 
 def assumptions(plan: wp.Plan) -> None:
     """List the numbers that the plan rests on, with source and confidence."""
     with st.expander("What these numbers rest on"):
         st.markdown(prose("assumptions"))
-        frame = wording.named(plan.assumptions())
-        frame = frame.assign(confidence=[wording.CONFIDENCE[str(one)] for one in frame["confidence"]])
-        st.dataframe(frame, hide_index=True)
+        frame = wording.named(plan.assumptions())[list(wording.ASSUMED)]
+        frame = frame.assign(
+            parameter=frame["parameter"].str.replace("_", " "),
+            confidence=frame["confidence"].map(wording.CONFIDENCE),
+        )
+        st.dataframe(frame.rename(columns=wording.ASSUMED), hide_index=True)
 
 
 def downloads(plan: wp.Plan) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float, str], None]
 
 FIRST_EXAMPLE = "newsletter"
-KEPT_RESULTS = 12
+KEPT_RESULTS = 8
 """How many plans, and judged tables, all visits keep together; the least used goes first."""
 
 
@@ -32,6 +32,7 @@ KEPT_RESULTS = 12
 class _Visit:
     base: wp.Sender
     origin: str
+    answered: wp.Sender
     edition: int = 0
     last_plan: wp.Plan | None = None
     stopped: str | None = None
@@ -40,7 +41,8 @@ class _Visit:
 
 def _visit() -> _Visit:
     if "visit" not in st.session_state:
-        st.session_state["visit"] = _Visit(_example(FIRST_EXAMPLE), FIRST_EXAMPLE)
+        first = _example(FIRST_EXAMPLE)
+        st.session_state["visit"] = _Visit(first, FIRST_EXAMPLE, first)
     visit: _Visit = st.session_state["visit"]
     return visit
 
@@ -109,7 +111,7 @@ def start_again() -> None:
 
 def _open(sender: wp.Sender, name: str) -> None:
     visit = _visit()
-    visit.base, visit.origin = sender, name
+    visit.base, visit.origin, visit.answered = sender, name, sender
     visit.edition += 1
     visit.refused.clear()
 
@@ -132,11 +134,18 @@ def _counted(content: bytes) -> wp.Sender:
         raise wp.InputError(
             "The list is no plain text. Save it as text (UTF-8), one address a line."
         ) from None
-    before = base()
+    before = _visit().answered
+    old = before.to_dict()
     audience = type(before.audience).from_addresses(lines).model_dump(mode="json")
-    kept = {"segments": [segment.model_dump(mode="json") for segment in before.audience.segments]}
-    fresh = {"history": {}, "admissions": {}, "target.volume": int(before.targets().sum())}
-    return before.changed({"audience": audience | kept} | fresh)
+    totals = {name: past for name, past in old["history"].items() if not isinstance(past, dict)}
+    return before.changed(
+        {
+            "audience": audience | {"segments": old["audience"]["segments"]},
+            "target.volume": int(before.targets().sum()),
+            "history": totals,
+            "admissions": {},
+        }
+    )
 
 
 # --- results
@@ -179,6 +188,7 @@ def plan(sender: wp.Sender, progress: Progress) -> wp.Plan:
         When there is no plan for this sender.
     """
     visit = _visit()
+    visit.answered = sender
     if visit.stopped == sender.fingerprint():
         raise wp.Cancelled
     made: wp.Plan = _shelf().get(
@@ -188,20 +198,32 @@ def plan(sender: wp.Sender, progress: Progress) -> wp.Plan:
     return made
 
 
-def judged(plan: wp.Plan, schedule: str, progress: Progress) -> pd.DataFrame:
-    """Return how a published table would fare with this plan's sender: date, volume, p_deferred."""
+@dataclass(frozen=True)
+class Judged:
+    """A published table beside a plan: date, volume, p_deferred if nobody reacts; the sentence if we do."""
+
+    days: pd.DataFrame
+    sentence: str
+
+
+def judged(plan: wp.Plan, schedule: str, progress: Progress) -> Judged:
+    """Tell how a published table would fare in the scenarios of a plan."""
     name = ("judged", plan.sender.fingerprint(), schedule)
-    frame: pd.DataFrame = _shelf().get(name, lambda: _judged(plan, schedule, progress))
-    return frame
+    result: Judged = _shelf().get(name, lambda: _judged(plan, schedule, progress))
+    return result
 
 
-def _judged(plan: wp.Plan, schedule: str, progress: Progress) -> pd.DataFrame:
-    table = wp.published(schedule, plan.sender, len(plan.schedule.dates))
+def _judged(plan: wp.Plan, schedule: str, progress: Progress) -> Judged:
     comparison = wp.compare(
-        plan.sender, {schedule: table}, progress=lambda share: progress(share, "Judging the table")
+        plan.sender,
+        {schedule: wp.published(schedule, plan.sender, len(plan.schedule.dates))},
+        reaction=plan.reaction,
+        retry=plan.retry,
+        beliefs=plan.forecast.beliefs,
+        seed=plan.forecast.seed,
+        progress=lambda share: progress(share, "Judging the published table"),
     )
-    frame: pd.DataFrame = comparison.deferred_days(schedule)
-    return frame
+    return Judged(comparison.deferred_days(schedule), comparison.reacting[schedule].headline())
 
 
 def stop(sender: wp.Sender) -> None:

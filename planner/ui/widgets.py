@@ -136,11 +136,17 @@ def _risk_name(level: str | float) -> str:
 
 
 def table(
-    name: str, frame: pd.DataFrame, columns: dict[str, Any], *, title: str = "", growing: bool = True
+    name: str,
+    frame: pd.DataFrame,
+    columns: dict[str, Any],
+    *,
+    title: str = "",
+    help_text: str | None = None,
+    growing: bool = True,
 ) -> list[dict[str, Any]]:
     """Let a small table be edited; rows without any entry are left out."""
     if title:
-        st.markdown(title)
+        st.markdown(title, help=help_text)
     edited = st.data_editor(
         frame,
         key=state.key(name),
@@ -184,16 +190,13 @@ def chart(figure: Figure, frame: pd.DataFrame, name: str, alt: str) -> None:
         st.dataframe(frame, hide_index=True, alt=f"The numbers behind: {alt}")
 
 
-def problem(error: wp.InputError) -> None:
-    """Say what is wrong with one input."""
-    st.error(plain(error.message), icon=":material/error:")
-
-
 def beside(places: dict[str, Any], error: wp.InputError) -> None:
     """Say each problem beside the input that it is about, or in the place of the whole."""
+    said: dict[str, list[str]] = {}
     for one in error.problems:
-        with places[_nearest(one.field or "", places)]:
-            problem(one)
+        said.setdefault(_nearest(one.field or "", places), []).append(plain(one.message))
+    for place, messages in said.items():
+        places[place].error("\n\n".join(messages), icon=":material/error:")
 
 
 def _nearest(field: str, places: Sequence[str] | dict[str, Any]) -> str:

@@ -23,6 +23,19 @@ CONFIDENCE = {
     "default": "default: our guess, no source",
 }
 
+ASSUMED = {
+    "provider": "Provider",
+    "parameter": "Parameter",
+    "low": "Low (5 %)",
+    "typical": "Typical",
+    "high": "High (95 %)",
+    "unit": "Unit",
+    "confidence": "Confidence",
+    "source": "Source",
+    "note": "Note",
+}
+"""Columns of the table of assumptions, with their titles."""
+
 
 @cache
 def prose(name: str) -> str:

@@ -183,7 +183,7 @@ Attempt = tuple[float, Message]  # when (seconds), and which
 
 
 def round_half_up(x: float) -> int:
-    return math.floor(x + 0.5)
+    return math.floor(x + 0.5 + 1e-9)  # a half that arithmetic leaves a hair short is still a half
 
 
 def dot(xs: list[float], ys: list[float]) -> float:
@@ -229,6 +229,8 @@ class Staircase:
         peaks = list(itertools.accumulate(self.planned, max))
         sends = [day for day, planned in enumerate(self.planned) if planned > 0]
         self.peaks = peaks
+        # At the largest volume the climb is over, so that one stage back from there means less mail.
+        sends = [day for day in sends if day == sends[0] or peaks[day - 1] < peaks[-1]]
         self.stages = [peaks[day] for day in sends]
         self.mixes = [[row[day] / self.planned[day] for row in sending.schedule] for day in sends]
         self.pointer, self.step = 0.0, 1.0
@@ -237,7 +239,6 @@ class Staircase:
 
     def _between(self) -> tuple[int, int, float]:
         """The stages around the pointer and how far it is from the first to the second."""
-        # Reading: the pointer may run beyond the last stage; it then counts as the last.
         place = clip(self.pointer, 0.0, len(self.stages) - 1.0)
         lower = math.floor(place)
         return lower, min(lower + 1, len(self.stages) - 1), place - lower
@@ -261,8 +262,8 @@ class Staircase:
             self.days_off -= 1
             return 0
         volume = min(float(round_half_up(self.stage_volume())), wanted)
-        # Reading: "demand would allow the maximum" looks at the day's own demand, without what waits.
-        if self.planned[day] < self.peaks[day] <= self.demand[day]:
+        # Reading: a dip is a day planned below the maximum and below the day's own demand, without what waits.
+        if self.planned[day] < min(self.peaks[day], self.demand[day]) - 0.5:
             volume = min(volume, self.planned[day])
         return round_half_up(volume)
 
@@ -275,7 +276,7 @@ class Staircase:
         wrong = share > self.rules.hold_above and first_trouble >= self.rules.hold_messages
         if not wrong and not reputation_block:
             self.good = self.pointer
-            self.pointer += self.step
+            self.pointer = min(len(self.stages) - 1.0, self.pointer + self.step)
             self.step = min(1.0, self.rules.step_recovery * self.step)
             return
         self.step *= self.rules.step_after_trouble
@@ -300,9 +301,11 @@ class Overflow:
     def wanted(self, day: int) -> int:
         """The day's demand with what waits, as far as the rule adds it."""
         own, backlog = self.demand[day], sum(messages for _, messages in self.waiting)
+        if own <= 0:  # Reading: only days with a demand of their own are send days
+            return own
         if self.kind == "hold":
             return own + backlog
-        if self.kind == "spread" and own > 0:  # Reading: only days with a demand of their own are send days
+        if self.kind == "spread":
             return round_half_up(max(own, min(self.target, own + backlog)))
         return own
 

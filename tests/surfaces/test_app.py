@@ -1,7 +1,10 @@
 """The app without a browser: what a visit shows first, and what happens after each kind of answer."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -33,7 +36,8 @@ def sentence(app):
 
 
 def table(app):
-    return app.main.table[0].value
+    shown = app.main.table[0].value
+    return shown.assign(Provider=shown["Provider"].map(unescaped))
 
 
 def shown(app):
@@ -60,8 +64,9 @@ def charts(app):
 def test_first_look_is_the_example_s_plan(first):
     assert not first.exception
     assert not first.error
-    sender = wp.Sender.load(EXAMPLES / "newsletter.yaml")
-    assert sentence(first) == wp.optimize(sender).headline()
+    plan = first.session_state["visit"].last_plan
+    assert plan.sender == wp.Sender.load(EXAMPLES / "newsletter.yaml")
+    assert sentence(first) == plan.headline()
     assert sentence(first).startswith("100,000 a day")
 
 
@@ -105,9 +110,9 @@ def test_labels_and_help_come_from_the_fields(first):
 
 def test_what_is_a_guess_is_called_one(first):
     frame = first.main.expander[0].dataframe[0].value
-    assert set(frame["confidence"]) <= set(wording.CONFIDENCE.values())
-    without_source = frame[frame["source"] == ""]
-    assert set(without_source["confidence"]) == {"default: our guess, no source"}
+    assert set(frame["Confidence"]) <= set(wording.CONFIDENCE.values())
+    without_source = frame[frame["Source"] == ""]
+    assert set(without_source["Confidence"]) == {"default: our guess, no source"}
 
 
 # --- answers
@@ -128,7 +133,7 @@ def test_wrong_answer_keeps_the_plan_and_says_what_is_wrong(first):
     assert sentence(app) == sentence(first)
     assert table(app).equals(table(first))
     assert errors(app) == ["target.volume is '12,O00', not a whole number. Write digits only: 12000."]
-    assert "This answer is not used yet" in [warning.proto.title for warning in app.warning]
+    assert app.warning[0].proto.title.startswith("Not used yet")
     volume(app).set_value("100000").run()
     assert not app.error
     assert not app.warning
@@ -179,7 +184,209 @@ def test_stop_keeps_the_plan_before():
     app.session_state["visit"].stopped = sender.fingerprint()
     volume(app).set_value("90000").run()
     assert sentence(app) == before
-    assert "Stopped" in shown(app)
+    assert app.warning[0].proto.title == "Stopped"
+
+
+# --- each input reaches its field
+
+
+@pytest.fixture
+def at_once(first, monkeypatch):
+    """Every sender gets the first plan, so that only the answers take time."""
+    plan = first.session_state["visit"].last_plan
+    monkeypatch.setattr(wp, "optimize", lambda sender, progress=None: plan)
+    monkeypatch.setattr(state._shelf(), "get", lambda name, make: make())
+    monkeypatch.setattr(state, "_judged", lambda *_: state.Judged(NO_DAYS, ""))
+
+
+NO_DAYS = pd.DataFrame({"date": [], "volume": [], "p_deferred": []})
+
+
+def text(field, value):
+    return lambda app: app.text_input(key=f"{field}#0").set_value(value)
+
+
+def choose(field, value):
+    return lambda app: app.segmented_control(key=f"{field}#0").set_value(value)
+
+
+def pick(field, value):
+    return lambda app: app.selectbox(key=f"{field}#0").set_value(value)
+
+
+def on(day, field):
+    return lambda app: app.date_input(key=f"{field}#0").set_value(date.fromisoformat(day))
+
+
+def edit(name, edited=None, added=(), deleted=()):
+    edits = {"edited_rows": edited or {}, "added_rows": list(added), "deleted_rows": list(deleted)}
+    return lambda app: app.session_state.__setitem__(f"{name}#0", edits)
+
+
+INPUTS = [
+    (text("target.volume", "1 500 000"), "target.volume", 1_500_000),
+    (text("audience.size", ""), "audience.size", None),
+    (choose("target.per", "send"), "target.per", "send"),
+    (choose("domain", "new"), "domain", "new"),
+    (choose("send_days", ["mon", "thu"]), "send_days", ["mon", "thu"]),
+    (on("2027-02-01", "start"), "start", "2027-02-01"),
+    (on("2027-03-01", "target.by"), "target.by", "2027-03-01"),
+    (lambda app: app.number_input(key="n_ips#0").set_value(3), "n_ips", 3),
+    (lambda app: app.select_slider(key="risk#0").set_value(0.3), "risk", 0.3),
+    (text("history.domain", "250,000"), "history.domain", 250_000.0),
+    (text("history.idle_days", "9"), "history.idle_days", 9),
+    (choose("authentication.dkim", "no"), "authentication.dkim", "no"),
+    (text("window", "22:00-06:00"), "window", "22:00-06:00"),
+    (pick("timezone", "Europe/Berlin"), "timezone", "Europe/Berlin"),
+    (pick("overflow", "spread"), "overflow", "spread"),
+    (choose("kind", "transactional"), "kind", "transactional"),
+    (text("domains other", "600"), "audience.domains", {"other": 600}),
+    (edit("providers False", {0: {"share": 40}}), "audience.providers.gmail", 40.0),
+    (edit("providers False", added=[{"provider": "qq", "share": 5}]), "audience.providers.qq", 5.0),
+    (edit("segments", {0: {"complaint_rate": 0.1}}), "audience.segments.0.complaint_rate", 0.001),
+    (edit("shape", {6: {"share": 40}}), "target.weekday_shape", {"sun": 0.4}),
+    (
+        edit("blackout", added=[{"from": "2027-01-20", "to": "2027-01-22"}]),
+        "blackout",
+        [{"from": "2027-01-20", "to": "2027-01-22"}],
+    ),
+    (edit("blackout", added=[{"from": "2027-01-20"}]), "blackout", ["2027-01-20"]),
+]
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("act", "field", "expected"), INPUTS, ids=[f"{n}-{row[1]}" for n, row in enumerate(INPUTS)]
+)
+def test_input_reaches_its_field(act, field, expected):
+    app = visit()
+    act(app)
+    app.run()
+    assert not app.exception
+    assert not app.error
+    value = app.session_state["visit"].answered.to_dict()
+    for name in field.split("."):
+        value = value[int(name) if name.isdigit() else name]
+    assert value == expected
+
+
+@pytest.mark.usefixtures("at_once")
+def test_untouched_inputs_change_nothing():
+    for name in state.examples():
+        app = visit()
+        app.sidebar.selectbox[0].select(name).run()
+        assert not app.exception
+        assert not app.error
+        assert app.session_state["visit"].answered == wp.Sender.load(EXAMPLES / f"{name}.yaml")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_own_targets_and_own_history_per_provider():
+    app = visit()
+    app.toggle(key="each#0").set_value(True)
+    app.toggle(key="past#0").set_value(True).run()
+    app.session_state["providers True#0"] = {
+        "edited_rows": {0: {"volume": 7}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
+    app.session_state["history#0"] = {"edited_rows": {1: {"ip": 900}}, "added_rows": [], "deleted_rows": []}
+    app.run()
+    assert not app.error
+    answered = app.session_state["visit"].answered
+    assert answered.target.volume["gmail"] == 7
+    assert answered.target.volume["yahoo"] == 17_000
+    assert answered.history.ip["microsoft"] == 900
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("edits", "message"),
+    [
+        (edit("providers False", {0: {"provider": "yahoo"}}), "Yahoo and AOL stands in two rows. Keep one."),
+        (
+            edit("providers False", added=[{"provider": "qq"}]),
+            "audience.providers.qq is empty, not a number.",
+        ),
+        (edit("providers False", added=[{"share": 5}]), "Unknown provider ''."),
+        (edit("providers False", deleted=range(7)), "audience.providers is empty."),
+        (edit("segments", {0: {"complaint_rate": 90}}), "audience.segments[0].complaint_rate is 0.9"),
+        (choose("send_days", []), "send_days is []"),
+    ],
+)
+def test_wrong_tables_are_refused_in_words(edits, message):
+    app = visit()
+    edits(app)
+    app.run()
+    assert not app.exception
+    assert [error for error in errors(app) if message in error]
+    assert sentence(app)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_wishes_that_cannot_be_met_are_answered(first, monkeypatch):
+    plan = first.session_state["visit"].last_plan
+    answer = SimpleNamespace(text="The target is above the list.", remedy="Lower it.")
+    monkeypatch.setattr(wp, "optimize", lambda sender, progress=None: replace(plan, answers=(answer,)))
+    assert "The target is above the list. Lower it." in shown(visit())
+
+
+@pytest.mark.usefixtures("at_once")
+def test_undo_forgets_all_edits():
+    app = visit()
+    volume(app).set_value("70000").run()
+    next(button for button in app.sidebar.button if button.label == "Undo all edits").click().run()
+    assert volume(app).value == "100,000"
+
+
+# --- files
+
+
+@pytest.fixture
+def upload(monkeypatch):
+    """A visit whose state can be used without a browser."""
+    monkeypatch.setattr(state.st, "session_state", {})
+
+    def of(content, name="mine.yaml"):
+        state.st.session_state["upload"] = SimpleNamespace(getvalue=lambda: content, name=name)
+        return "upload"
+
+    return of
+
+
+def test_own_file_is_opened(upload):
+    state.open_file(
+        upload(
+            b"{audience: {providers: {gmail: 1}}, target: {volume: 10}, send_days: daily, "
+            b"n_ips: 1, domain: used, start: 2027-01-11}"
+        )
+    )
+    assert state.origin() == "mine.yaml"
+    assert state.base().provider_names == ("gmail",)
+    assert state.refused("file") is None
+
+
+def test_broken_file_is_refused_and_changes_nothing(upload):
+    state.open_file(upload(b"audience: [", "<b>.yaml"))
+    assert state.base().name == "Newsletter"
+    assert str(state.refused("file")).startswith("<b>.yaml:2: ")
+
+
+def test_sender_can_be_saved_and_opened_again(upload):
+    state.open_file(upload(state.sender_file(wp.Sender.load(EXAMPLES / "shop-migration.yaml"))))
+    assert state.base() == wp.Sender.load(EXAMPLES / "shop-migration.yaml")
+
+
+def test_list_of_addresses_is_counted_and_the_rest_kept(upload):
+    state.count_list(upload(b"ann@gmail.com\nbo@gmail.com\ncy@example.org\n"))
+    assert state.base().audience.providers == {"gmail": 2.0, "other": 1.0}
+    assert state.base().audience.size == 3
+    assert state.base().target.volume == 100_000
+
+
+def test_list_that_is_none_is_refused(upload):
+    state.count_list(upload(b"PK\x03\x04\xff\xfe"))
+    assert "no plain text" in str(state.refused("list"))
 
 
 # --- hostile text

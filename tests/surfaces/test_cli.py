@@ -140,9 +140,11 @@ def test_risk_of_the_command_wins_over_the_file(folder: Path) -> None:
 
 
 def test_a_target_out_of_reach_is_an_answer(folder: Path) -> None:
-    Path("small.yaml").write_text(SENDER.replace("volume: 400", "volume: 900000000"))
+    Path("small.yaml").write_text(SENDER.replace("other", "t-online"))  # whose gate nobody opened
     result = run("plan", "small.yaml", *FEW, "--no-save")
-    assert result.stdout
+    assert "T-Online" in result.stdout
+    plan = json.loads(run("plan", "small.yaml", *FEW, "--json").stdout)
+    assert "gate_closed" in {answer["name"] for answer in plan["answers"]}
 
 
 # --- simulate, compare, draw and the lists
@@ -326,6 +328,27 @@ def test_tables_of_strangers(
     assert says in refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "mine.csv", *FEW)
 
 
+PLANS = {
+    "nothing of a plan": '{"kind": "plan", "format": 1}',
+    "strange answers": '{"kind": "plan", "format": 1, "model": "1", "answers": [{"x": 1}]}',
+    "a list for a forecast": '{"kind": "plan", "format": 1, "model": "1", "answers": [], "forecast": []}',
+    "a list": "[]",
+    "another kind": '{"kind": "forecast", "format": 1}',
+    "a later format": '{"kind": "plan", "format": 99}',
+    "cut off": '{"kind": "plan", ',
+    "not finite": '{"kind": NaN}',
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plans_of_strangers(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.json").write_text(PLANS[name])
+    message = refused(monkeypatch, capsys, "simulate", "small.yaml", "--plan", "bad.json")
+    assert message.startswith("bad.json:")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
 def test_a_pipe_for_a_table_does_not_hang(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -432,13 +455,15 @@ def test_a_closed_pipe_is_no_crash() -> None:
 # --- the app
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows starts it otherwise")
 def test_app_listens_on_this_computer_only(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 0)
+    monkeypatch.setattr(os, "execv", lambda _, command: started.append(command))
     run("app", "--port", "8600")
     (command,) = started
     script = Path(command[command.index("run") + 1])
     assert script.is_file()
+    assert (script.parent / ".streamlit" / "config.toml").is_file()
     assert command[command.index("--server.address") + 1] == "127.0.0.1"
     assert command[command.index("--server.port") + 1] == "8600"
 

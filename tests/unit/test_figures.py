@@ -135,6 +135,14 @@ def test_delays_leave_out_who_has_none():
     assert list(named(figure, "Median").x) == [7200.0]
 
 
+def test_names_are_no_markup():
+    frame = VOLUMES.assign(provider="<a href='https://example.com'>x</a>").drop_duplicates(
+        ["provider", "date"]
+    )
+    assert "<a" not in figures.ramp(frame, TOTAL, OTHER, "<b>bold</b>").to_json()
+    assert "<b>bold" not in figures.ramp(frame, TOTAL, OTHER, "<b>bold</b>").to_json()
+
+
 # --- risk
 
 

@@ -35,11 +35,8 @@ def _planned(asked: questions.Questions) -> wp.Plan | None:
         with widgets.working(lambda: state.stop(sender)) as report:
             return state.plan(sender, report)
     except wp.Cancelled:
-        st.warning("Stopped: this is not planned yet.")
+        st.warning("Below stays the plan for the answers before.", title="Stopped")
         st.button("Plan it after all", on_click=state.go_on)
     except wp.PlannerError as error:
-        st.warning(plain(str(error)), title="This answer is not used yet")
-    last = state.last_plan()
-    if last is not None:
-        st.caption("Below stays the plan for the answers before.")
-    return last
+        st.warning(plain(str(error)), title="Not used yet; below stays the plan for the answers before")
+    return state.last_plan()
