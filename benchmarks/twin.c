@@ -23,12 +23,14 @@ enum {
 };
 enum { SKIP, SPREAD, HOLD };
 enum { HOPEFUL, HOPELESS, N_FATES };
-enum { P_TROUBLE, P_HOPELESS, P_BAD, P_SPLIT, P_PENALTY, P_AUTH, P_GREY, P_REJECT, P_SHARE, P_WAIT, P_NOISE };
+enum { P_TROUBLE, P_HOPELESS, P_BAD, P_SPLIT, P_PENALTY, P_AUTH, P_GREY, P_REJECT, P_SHARE, P_WAIT, P_ONE,
+       P_NOISE };
 enum { POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING };
 
 #define NEGLIGIBLE 1e-9
 #define HALF (0.5 + 1e-9)
 #define MOST_PARTS 4
+#define FEW 8
 #define MIX1 0xBF58476D1CE4E5B9u
 #define MIX2 0x94D049BB133111EBu
 #define GOLDEN 0x9E3779B97F4A7C15u
@@ -53,28 +55,28 @@ typedef struct {
 
 typedef struct {
     int64_t n_cells;
-    double *count, *age, *bad;
+    double *count, *age, *start, *bad;
     int32_t *cells;
     int64_t *occupied;
 } Queue;
 
 typedef struct {
     int64_t *cell;
-    double *left, *age, *bad, *part, *deferred, *again;
+    double *left, *age, *start, *bad, *part, *deferred, *again;
     int64_t *attempt_of, *group_of;
     double first_deferred[N_FATES][N_CAUSES];
 } Due;
 
 typedef struct {
     double bucket, closed_until;
-    int64_t rest_until;
+    int64_t rest_until, oldest;
     int trouble;
 } Limiter;
 
 typedef struct {
     double tolerated, doubt, greylisting;
     int blocks;
-    double volume, bad_share, held_days;
+    double volume, bad_share;
 } Today;
 
 /* --- luck */
@@ -157,29 +159,37 @@ static inline double part(double n, double p, uint64_t key, int64_t purpose)
 
 /* --- the queue */
 
-static inline void put(Queue *q, int64_t at, int64_t cell, double n, double mean_age, double mean_bad)
+static inline void put(Queue *q, int64_t at, int64_t cell, double n, double mean_age, double mean_start,
+                       double mean_bad)
 {
     int64_t i = at * q->n_cells + cell;
     if (q->count[i] <= 0.0)
         q->cells[at * q->n_cells + q->occupied[at]++] = (int32_t)cell;
     q->count[i] += n;
     q->age[i] += n * mean_age;
+    q->start[i] += n * mean_start;
     q->bad[i] += n * mean_bad;
+}
+
+static inline void empty(Queue *q, int64_t i)
+{
+    q->count[i] = q->age[i] = q->start[i] = q->bad[i] = 0.0;
 }
 
 static inline int64_t take(Queue *q, int64_t at, Due *due, double *total)
 {
     int64_t n_cells = q->occupied[at], base = at * q->n_cells;
     *total = 0.0;
-    for (int64_t i = 0; i < n_cells; i++) {
-        int64_t cell = q->cells[base + i], from = base + cell;
-        double n = q->count[from];
-        due->cell[i] = cell;
-        due->left[i] = n;
-        due->age[i] = q->age[from] / n;
-        due->bad[i] = q->bad[from] / n;
+    for (int64_t j = 0; j < n_cells; j++) {
+        int64_t cell = q->cells[base + j], i = base + cell;
+        double n = q->count[i];
+        due->cell[j] = cell;
+        due->left[j] = n;
+        due->age[j] = q->age[i] / n;
+        due->start[j] = q->start[i] / n;
+        due->bad[j] = q->bad[i] / n;
         *total += n;
-        q->count[from] = q->age[from] = q->bad[from] = 0.0;
+        empty(q, i);
     }
     q->occupied[at] = 0;
     return n_cells;
@@ -188,11 +198,11 @@ static inline int64_t take(Queue *q, int64_t at, Due *due, double *total)
 static void postpone(Queue *q, int64_t at, int64_t later, double waited)
 {
     int64_t base = at * q->n_cells;
-    for (int64_t i = 0; i < q->occupied[at]; i++) {
-        int64_t cell = q->cells[base + i], from = base + cell;
-        double n = q->count[from];
-        put(q, later, cell, n, q->age[from] / n + waited, q->bad[from] / n);
-        q->count[from] = q->age[from] = q->bad[from] = 0.0;
+    for (int64_t j = 0; j < q->occupied[at]; j++) {
+        int64_t cell = q->cells[base + j], i = base + cell;
+        double n = q->count[i];
+        put(q, later, cell, n, q->age[i] / n + waited, q->start[i] / n, q->bad[i] / n);
+        empty(q, i);
     }
     q->occupied[at] = 0;
 }
@@ -200,10 +210,8 @@ static void postpone(Queue *q, int64_t at, int64_t later, double waited)
 static void clear(Queue *q, int64_t ring_slots)
 {
     for (int64_t at = 0; at < ring_slots; at++) {
-        for (int64_t i = 0; i < q->occupied[at]; i++) {
-            int64_t from = at * q->n_cells + q->cells[at * q->n_cells + i];
-            q->count[from] = q->age[from] = q->bad[from] = 0.0;
-        }
+        for (int64_t j = 0; j < q->occupied[at]; j++)
+            empty(q, at * q->n_cells + q->cells[at * q->n_cells + j]);
         q->occupied[at] = 0;
     }
 }
@@ -236,8 +244,24 @@ static inline int64_t delay_bin(double seconds)
 
 /* --- one day */
 
+static double held_days(double *held, int64_t *oldest, int64_t d, double n)
+{
+    double days = 0.0, left = n;
+    int64_t i = *oldest;
+    while (left > 0.0 && i <= d) {
+        double sent = least(left, held[i]);
+        days += sent * (double)(d - i);
+        held[i] -= sent;
+        left -= sent;
+        if (held[i] <= 1e-9)
+            i++;
+    }
+    *oldest = i < d ? i : d;
+    return days / n;
+}
+
 static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const double *w, const Today *today,
-                  Limiter *limiter, Queue *q, Due *due, double *day, double *delays)
+                  Limiter *limiter, double *held, Queue *q, Due *due, double *day, double *delays)
 {
     const double tolerated = today->tolerated, volume = today->volume;
     const double hourly_share = w[W_HOURLY_SHARE], rejection_cost = w[W_REJECTION_COST];
@@ -280,11 +304,12 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
         const double upto = floor(volume * pace[i] + HALF), new = upto - injected;
         injected = upto;
         if (new > 0.0) {
+            double age = in->overflow == HOLD ? 86400.0 * held_days(held, &limiter->oldest, d, new) : 0.0;
             double hopeless = part(new, hopeless_share, slot_key, P_HOPELESS);
             for (int fate = 0; fate < N_FATES; fate++) {
                 double n = fate == HOPELESS ? hopeless : new - hopeless;
                 if (n > 0.0)
-                    put(q, at, fate, n, today->held_days * 86400.0, today->bad_share);
+                    put(q, at, fate, n, age, age, today->bad_share);
             }
         }
         if (q->occupied[at] == 0)
@@ -319,7 +344,7 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                 day[DEFERRED + PENALTY] += undecided;
                 for (int64_t j = 0; j < n_cells; j++) {
                     deferred[j] = left[j];
-                    again[j] = 0.0;
+                    again[j] = left[j];
                     left[j] = 0.0;
                     if (cell_of[j] < N_FATES) {
                         due->first_deferred[cell_of[j]][PENALTY] = deferred[j];
@@ -364,9 +389,16 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                     } else if (due->group_of[cell] == n_firsts) {
                         const int64_t k = due->attempt_of[cell];
                         chance = early[k];
-                        const double on_time = nominal[grey_class * n_ages + k] + 0.5 * slot_seconds;
-                        if (pause_slots > 0 && due->age[j] > on_time)
-                            chance = due->age[j] < grey_delay ? 1.0 : 0.0;
+                        if (pause_slots > 0) {
+                            const double due_at = nominal[grey_class * n_ages + k];
+                            double extra = due->age[j] - due->start[j] - due_at;
+                            double rested = least(1.0, most(0.0, extra) / slot_seconds);
+                            double ahead = grey_delay - due_at - most(slot_seconds, extra);
+                            double spread = least(1.0, most(-1.0, ahead / slot_seconds));
+                            double late = spread < 0.0 ? 0.5 * ((1.0 + spread) * (1.0 + spread))
+                                                       : 1.0 - 0.5 * ((1.0 - spread) * (1.0 - spread));
+                            chance = (1.0 - rested) * chance + rested * late;
+                        }
                     }
                     if (chance > 0.0) {
                         double n = part(left[j], chance, key, P_GREY + 16 * cell);
@@ -474,13 +506,18 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                     double u = 0.0, before = 0.0;
                     if (wait_n[row] > 1) {
                         u = uniform(key, P_WAIT + 16 * (cell * 8 + cause));
-                        n_parts = hopeless ? 1 : (int64_t)least(n, MOST_PARTS);
+                        n_parts = n <= FEW ? (int64_t)n : hopeless ? 1 : MOST_PARTS;
                     }
+                    const double start = k == 0 ? due->age[j] : due->start[j];
                     const double v = n_parts > 1 ? uniform(key, P_WAIT + 16 * (cell * 8 + 6)) : 0.0;
                     for (int64_t number = 0; number < n_parts; number++) {
                         double until = n, quantile = ((double)number + u) / (double)n_parts;
                         if (number < n_parts - 1)
                             until = floor(n * (double)(number + 1) / (double)n_parts + v);
+                        if (n <= FEW) {
+                            quantile = uniform(key, P_ONE + 16 * (cell * 128 + cause * 8 + number));
+                            o = 0;
+                        }
                         while (o < wait_n[row] - 1 && wait_share[row * width + o] <= quantile)
                             o++;
                         int64_t offset = wait_first[row] + o;
@@ -495,7 +532,7 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                         before = until;
                         if (moved > 0.0) {
                             const int64_t later = at + offset < length ? at + offset : at + offset - length;
-                            put(q, later, next_cell, moved, due->age[j] + waited, due->bad[j]);
+                            put(q, later, next_cell, moved, due->age[j] + waited, start, due->bad[j]);
                         }
                     }
                 }
@@ -528,16 +565,15 @@ static double stage(const double *stages, int64_t n_stages, double pointer)
     return x == 0.0 ? stages[low] : pow(stages[low], 1.0 - x) * pow(stages[low + 1], x);
 }
 
-static double todays_volume(const Inputs *in, int64_t p, int64_t d, double *mind, double *backlog,
-                            double *held, double *day, double *held_days)
+static double todays_volume(const Inputs *in, int64_t p, int64_t d, double *mind, double *backlog, double *day)
 {
     const int64_t n_days = in->n_days;
     const double demand = in->demand[p * n_days + d];
     double wanted = demand, volume = in->volume[p * n_days + d];
     if (demand > 0.0 && in->overflow == SPREAD)
-        wanted = most(demand, least(in->target[p], demand + backlog[0]));
+        wanted = most(demand, least(in->target[p], demand + *backlog));
     else if (demand > 0.0 && in->overflow == HOLD)
-        wanted = demand + backlog[0];
+        wanted = demand + *backlog;
     if (in->n_reaction > 0 && volume > 0.0) {
         if (mind[RESTING] > 0.0) {
             mind[RESTING] -= 1.0;
@@ -550,24 +586,8 @@ static double todays_volume(const Inputs *in, int64_t p, int64_t d, double *mind
     volume = floor(volume + HALF);
     day[INJECTED] = volume;
     if (demand > 0.0)
-        backlog[0] = most(0.0, backlog[0] + demand - volume);
-    day[OVERFLOWN] = in->overflow == SKIP ? most(0.0, demand - volume) : backlog[0];
-    *held_days = 0.0;
-    if (in->overflow != HOLD)
-        return volume;
-    held[d] = demand;
-    double left = volume, sum = 0.0;
-    int64_t i = (int64_t)backlog[1];
-    while (left > 0.0 && i <= d) {
-        double sent = least(left, held[i]);
-        sum += sent * (double)(d - i);
-        held[i] -= sent;
-        left -= sent;
-        if (held[i] <= 1e-9)
-            i++;
-    }
-    backlog[1] = (double)(i < d ? i : d);
-    *held_days = sum / most(volume, 1e-9);
+        *backlog = most(0.0, *backlog + demand - volume);
+    day[OVERFLOWN] = in->overflow == SKIP ? most(0.0, demand - volume) : *backlog;
     return volume;
 }
 
@@ -632,8 +652,8 @@ static void provider(const Inputs *in, int64_t s, int64_t p, double *out, double
     double w[N_WORLD];
     for (int64_t k = 0; k < N_WORLD; k++)
         w[k] = in->world[(s * N_WORLD + k) * in->n_providers + p];
-    Limiter limiter = {-1.0, -1.0, 0, 0};
-    double mind[5] = {0.0, 1.0, 0.0, 0.0, 0.0}, backlog[2] = {0}, last_seven[7] = {0};
+    Limiter limiter = {-1.0, -1.0, 0, 0, 0};
+    double mind[5] = {0.0, 1.0, 0.0, 0.0, 0.0}, backlog = 0.0, last_seven[7] = {0};
     double complaints = 0.0, bounces = 0.0, delivered = 0.0, complaint_rate = 0.0;
     double reputation = 1.0, queued = 0.0, active_days = 0.0, established = w[W_ESTABLISHED];
     clear(q, in->ring_slots);
@@ -647,14 +667,15 @@ static void provider(const Inputs *in, int64_t s, int64_t p, double *out, double
         day[REPUTATION] = reputation;
         day[ALLOWANCE] = today.tolerated;
         day[ESTABLISHED] = established;
-        today.volume = todays_volume(in, p, d, mind, backlog, held, day, &today.held_days);
+        today.volume = todays_volume(in, p, d, mind, &backlog, day);
+        held[d] = in->demand[p * n_days + d];
         if (today.volume > 0.0)
             today.bad_share = todays_rates(in, p, d, mind, today.volume, peaks, &complaint_rate);
         const int by_reputation = reputation < w[W_BLOCK_BELOW];
         today.doubt = (1.0 - reputation) * (1.0 - reputation);
         today.greylisting = w[W_GREYLISTING_PROBABILITY] * exp(-w[W_GREYLISTING_FADE] * active_days);
         today.blocks = by_reputation || d < in->opens[p];
-        slots(in, s, p, d, w, &today, &limiter, q, due, day, delays);
+        slots(in, s, p, d, w, &today, &limiter, held, q, due, day, delays);
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED];
         day[QUEUED] = most(0.0, queued);
@@ -691,15 +712,16 @@ int run_chunk(int64_t first, int64_t last, const Inputs *in, double *out, double
 {
     const size_t n_classes = (size_t)(in->n_firsts + 1) * N_FATES, n_cells = (size_t)in->n_ages * n_classes;
     const size_t ring = (size_t)in->ring_slots, n_all = ring * n_cells, n_days = (size_t)in->n_days;
-    double *numbers = calloc(3 * n_all + 6 * n_cells + n_days + (size_t)in->n_segments, sizeof *numbers);
+    double *numbers = calloc(4 * n_all + 7 * n_cells + n_days + (size_t)in->n_segments, sizeof *numbers);
     int64_t *indices = calloc(ring + 3 * n_cells, sizeof *indices);
     int32_t *cells = calloc(n_all, sizeof *cells);
     const int short_of_memory = !numbers || !indices || !cells;
     if (!short_of_memory) {
-        Queue q = {(int64_t)n_cells, numbers, numbers + n_all, numbers + 2 * n_all, cells, indices};
-        double *due_numbers = numbers + 3 * n_all, *held = due_numbers + 6 * n_cells;
-        Due due = {indices + ring, due_numbers, due_numbers + n_cells, due_numbers + 2 * n_cells,
-                   due_numbers + 3 * n_cells, due_numbers + 4 * n_cells, due_numbers + 5 * n_cells,
+        Queue q = {(int64_t)n_cells, numbers, numbers + n_all, numbers + 2 * n_all, numbers + 3 * n_all, cells,
+                   indices};
+        double *of_due = numbers + 4 * n_all, *held = of_due + 7 * n_cells;
+        Due due = {indices + ring, of_due, of_due + n_cells, of_due + 2 * n_cells, of_due + 3 * n_cells,
+                   of_due + 4 * n_cells, of_due + 5 * n_cells, of_due + 6 * n_cells,
                    indices + ring + n_cells, indices + ring + 2 * n_cells, {{0}}};
         for (size_t cell = 0; cell < n_cells; cell++) {
             due.attempt_of[cell] = (int64_t)(cell / n_classes);

@@ -22,10 +22,21 @@ TOLERANCE = 1e-3
 EQUAL_SHARE = 0.999
 """At least so many cells must be equal."""
 
-_SIZES = (
-    "n_scenarios n_providers n_days n_slots n_segments n_firsts n_ages n_waits width ring_slots n_reaction"
-    " transactional overflow"
-).split()
+_SIZES = [
+    "n_scenarios",
+    "n_providers",
+    "n_days",
+    "n_slots",
+    "n_segments",
+    "n_firsts",
+    "n_ages",
+    "n_waits",
+    "width",
+    "ring_slots",
+    "n_reaction",
+    "transactional",
+    "overflow",
+]
 _ARRAYS: dict[str, Any] = {
     "world": np.float64,
     "keys": np.uint64,
@@ -58,7 +69,7 @@ Result = tuple[np.ndarray, np.ndarray]
 
 
 class _Inputs(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012 -- ctypes reads a plain list
+    _fields_ = [
         *((name, ctypes.c_int64) for name in _SIZES),
         ("slot_seconds", ctypes.c_double),
         *((name, ctypes.c_void_p) for name in _ARRAYS),
@@ -81,9 +92,7 @@ def run_twin(library: ctypes.CDLL, inputs: layout.Inputs) -> Result:
     arrays = {
         name: np.ascontiguousarray(getattr(inputs, name), dtype) for name, dtype in _ARRAYS.items()
     }  # alive until the call is over
-    record = _Inputs(
-        *_sizes(inputs), inputs.slot_seconds, *(array.ctypes.data for array in arrays.values())
-    )
+    record = _Inputs(*_sizes(inputs), inputs.slot_seconds, *(array.ctypes.data for array in arrays.values()))
     n_scenarios = inputs.keys.shape[0]
     if library.run_chunk(0, n_scenarios, ctypes.addressof(record), rows.ctypes.data, delays.ctypes.data):
         raise MemoryError

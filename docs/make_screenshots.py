@@ -18,7 +18,7 @@ PICTURES = ROOT / "docs"
 MAX_BYTES = 400_000
 WIDTH, HEIGHT = 1440, 1480
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 DRAWN = """
     () => document.querySelectorAll(".js-plotly-plot .main-svg").length >= 6
         && document.querySelector("[data-testid=stTable] table")

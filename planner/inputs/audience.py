@@ -101,9 +101,7 @@ class Audience(Checked):
         if not self.providers:
             raise refusal("audience.providers is empty. Add a share, for example gmail: 46.", "providers")
         if len(self.providers) > MAX_PROVIDERS:
-            text = (
-                f"audience.providers holds {len(self.providers):,} providers. Keep {MAX_PROVIDERS} at most."
-            )
+            text = f"audience.providers holds {len(self.providers):,} providers. Keep {MAX_PROVIDERS} at most."
             raise refusal(text, "providers")
         refuse_strangers(self.domains, self.providers, "audience.domains", "domains")
         names = Counter(segment.name for segment in self.segments)
@@ -164,9 +162,7 @@ def refuse_strangers(given: Iterable[str], known: Iterable[str], what: str, *pat
     names = list(known)
     for name in given:
         if name not in names:
-            raise refusal(
-                f"{what} names a provider without a share. {unknown('provider', name, names)}", *path, name
-            )
+            raise refusal(f"{what} names a provider without a share. {unknown('provider', name, names)}", *path, name)
 
 
 def _normalised(shares: Iterable[float]) -> Floats:

@@ -39,9 +39,7 @@ def _weekdays(value: object) -> tuple[Weekday, ...]:
         return _GROUPS[value.strip().lower()]
     names = re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
     if not isinstance(names, list | tuple | set | frozenset) or not names or len(names) > 7:
-        raise refusal(
-            "which is no set of weekdays. Write daily, weekdays, weekends or a list such as [tue, thu]."
-        )
+        raise refusal("which is no set of weekdays. Write daily, weekdays, weekends or a list such as [tue, thu].")
     if isinstance(value, str) and len(names) == 1 and (guess := nearest(value, _GROUPS)):
         raise refusal(f"which is no set of weekdays. Did you mean '{guess}'?")
     chosen = set(map(_weekday, names))
@@ -63,9 +61,7 @@ SendDays = Annotated[tuple[Weekday, ...], BeforeValidator(_weekdays), PlainSeria
 class Blackout(Checked):
     """Days without mail: one date, or from one date to another, both included."""
 
-    first: Day = Field(
-        alias="from", title="From", description="First day without mail.", examples=["2026-12-24"]
-    )
+    first: Day = Field(alias="from", title="From", description="First day without mail.", examples=["2026-12-24"])
     last: Day = Field(alias="to", title="To", description="Last day without mail.", examples=["2026-12-26"])
 
     @model_validator(mode="before")

@@ -72,9 +72,7 @@ def _in_order(details: list[ErrorDetails], model_cls: type[BaseModel]) -> list[E
     surplus = [detail for detail in details if detail["type"] == "extra_forbidden"]
     meant = {_meant(detail["loc"], model_cls) for detail in surplus[:MAX_PROBLEMS]}
     others = (detail for detail in details if detail["type"] != "extra_forbidden")
-    return surplus + [
-        detail for detail in others if detail["type"] != "missing" or detail["loc"] not in meant
-    ]
+    return surplus + [detail for detail in others if detail["type"] != "missing" or detail["loc"] not in meant]
 
 
 def _meant(place: Place, model_cls: type[BaseModel]) -> Place:

@@ -114,9 +114,7 @@ _BEFORE_ITEMS = {
     "excess_limit": ParameterInfo(
         "Excess tolerated", "share", "Share of new mail above the allowance that is forgiven.", _TINY, 1
     ),
-    "block_below": ParameterInfo(
-        "Block below", "reputation", "Reputation under which the provider answers 5xx.", 0, 1
-    ),
+    "block_below": ParameterInfo("Block below", "reputation", "Reputation under which the provider answers 5xx.", 0, 1),
 }
 
 
@@ -236,9 +234,7 @@ class Provider(Checked):
         title="Limiter",
         description="One for all, or one per recipient domain: allowances are then meant for one domain.",
     )
-    gate: LongText | None = Field(
-        None, title="Gate", description="What must be done by hand before the first mail."
-    )
+    gate: LongText | None = Field(None, title="Gate", description="What must be done by hand before the first mail.")
     note: LongText = Field("", title="Note")
     authentication_required: dict[Item, Requirement] = Field(default_factory=dict, title="Required")
     authentication_recommended: dict[Item, Requirement] = Field(default_factory=dict, title="Recommended")
@@ -275,7 +271,5 @@ def _within(name: str, prior: Prior) -> None:
     info = PARAMETER_INFO[name]
     for point, value in (("low", prior.low), ("high", prior.high)):
         if not info.lowest <= value <= info.highest:
-            text = (
-                f"priors.{name}.{point} is {value:g}, outside {info.lowest:g} to {info.highest:g}. Change it."
-            )
+            text = f"priors.{name}.{point} is {value:g}, outside {info.lowest:g} to {info.highest:g}. Change it."
             raise refusal(text, name, point)

@@ -106,9 +106,7 @@ class RetryPolicy(Checked):
         complete = {cause: self.first_seconds.get(cause, largest) for cause in Cause}
         object.__setattr__(self, "first_seconds", complete)  # frozen; still being made
         if max(map(self.attempts, Cause)) > MAX_ATTEMPTS:
-            text = (
-                f"The policy makes more than {MAX_ATTEMPTS:,} attempts. Wait longer, or cut lifetime_seconds."
-            )
+            text = f"The policy makes more than {MAX_ATTEMPTS:,} attempts. Wait longer, or cut lifetime_seconds."
             raise refusal(text, "first_seconds")
         return self
 

@@ -139,9 +139,7 @@ class Schedule:
                 _day(day, number),
             )
             if key in cells:
-                text = (
-                    f"Rows {whole(cells[key][0])} and {whole(number)} both give {key[0]}, {key[1]}, {key[2]}."
-                )
+                text = f"Rows {whole(cells[key][0])} and {whole(number)} both give {key[0]}, {key[1]}, {key[2]}."
                 raise InputError(f"{text} Keep one, or add them up.", field="volume")
             cells[key] = number, _volume(volume, number)
         providers, segments, days = (list(dict.fromkeys(part)) for part in zip(*cells, strict=True))
@@ -173,9 +171,7 @@ class Schedule:
         """
         stored = validated(_Stored, data)
         if stored.format != FORMAT:
-            text = (
-                f"format is {stored.format}; this version reads format {FORMAT}. Update the warmup planner."
-            )
+            text = f"format is {stored.format}; this version reads format {FORMAT}. Update the warmup planner."
             raise InputError(text, field="format")
         try:
             volume = np.array(stored.volume, dtype=np.float64)
@@ -231,14 +227,10 @@ def _check_dates(dates: tuple[date, ...]) -> None:
     if not 1 <= len(dates) <= MAX_DAYS:
         raise InputError(_too_long(len(dates)), field="dates")
     if not all(map(_is_day, dates)):
-        raise InputError(
-            "The schedule's dates must be days without a time. Use datetime.date.", field="dates"
-        )
+        raise InputError("The schedule's dates must be days without a time. Use datetime.date.", field="dates")
     gap = next((pair for pair in pairwise(dates) if (pair[1] - pair[0]).days != 1), None)
     if gap is not None:
-        text = (
-            f"The schedule jumps from {gap[0]} to {gap[1]}. Give every day in order, 0 where nothing is sent."
-        )
+        text = f"The schedule jumps from {gap[0]} to {gap[1]}. Give every day in order, 0 where nothing is sent."
         raise InputError(text, field="dates")
 
 
@@ -264,9 +256,7 @@ def _too_long(n_days: int) -> str:
 def _between(first: date, last: date) -> tuple[date, ...]:
     n_days = (last - first).days + 1
     if n_days > MAX_DAYS:
-        raise InputError(
-            f"{_too_long(n_days)} It runs from {first} to {last}: check the years.", field="date"
-        )
+        raise InputError(f"{_too_long(n_days)} It runs from {first} to {last}: check the years.", field="date")
     return tuple(first + timedelta(days=d) for d in range(n_days))
 
 
@@ -341,12 +331,8 @@ def for_sender(schedule: Schedule, sender: Sender) -> Schedule:
         text = f"Schedule begins on {schedule.dates[0]}, before the sender's start {sender.start}."
         raise InputError(f"{text} Move one of them.", field="start")
     if early >= len(schedule.dates):
-        raise InputError(
-            f"Schedule ends before the sender's start {sender.start}. Move one of them.", field="start"
-        )
-    shifted = np.concatenate(
-        [np.zeros((*volume.shape[:2], max(0, -early))), volume[:, :, max(0, early) :]], axis=2
-    )
+        raise InputError(f"Schedule ends before the sender's start {sender.start}. Move one of them.", field="start")
+    shifted = np.concatenate([np.zeros((*volume.shape[:2], max(0, -early))), volume[:, :, max(0, early) :]], axis=2)
     names = tuple(schedule.segments[i] for i in segments)
     return Schedule(sender.provider_names, names, sender.dates(shifted.shape[2]), shifted)
 
@@ -447,9 +433,7 @@ def _columns(table: PublishedSchedule, sender: Sender) -> list[Floats]:
     if "other" in columns:
         return [columns.get(name, columns["other"]) for name in shares]
     if "all" in columns:
-        return [
-            columns[name] if name in columns else columns["all"] * share for name, share in shares.items()
-        ]
+        return [columns[name] if name in columns else columns["all"] * share for name, share in shares.items()]
     mean, per_share = np.mean(list(columns.values()), axis=0), _per_share(columns, shares)
     rest = {name: mean if per_share is None else per_share * share for name, share in shares.items()}
     return [columns.get(name, rest[name]) for name in shares]

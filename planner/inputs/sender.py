@@ -142,9 +142,7 @@ def _answer(value: Any) -> Any:
     word = value.strip().lower() if isinstance(value, str) else value
     if isinstance(word, str) and unknown_answer(word):
         return "unknown"
-    return (
-        {"on": "yes", "true": "yes", "off": "no", "false": "no"}.get(word, word) if word in _WORDS else value
-    )
+    return {"on": "yes", "true": "yes", "off": "no", "false": "no"}.get(word, word) if word in _WORDS else value
 
 
 _WORDS = ("yes", "no", "on", "off", "true", "false")
@@ -154,14 +152,10 @@ Answer = Annotated[Literal["yes", "no", "unknown"], BeforeValidator(_answer)]
 class Authentication(Checked):
     """What the mail proves about its sender; ``unknown`` counts as present and is listed."""
 
-    spf: Answer = Field(
-        "unknown", title="SPF", description="The domain lists the sending IPs (TXT record v=spf1)."
-    )
+    spf: Answer = Field("unknown", title="SPF", description="The domain lists the sending IPs (TXT record v=spf1).")
     dkim: Answer = Field("unknown", title="DKIM", description="Every message is signed for the domain.")
     dmarc: Answer = Field("unknown", title="DMARC", description="The domain publishes a DMARC policy.")
-    ptr: Answer = Field(
-        "unknown", title="Reverse DNS", description="Each IP has a name that leads back to the IP."
-    )
+    ptr: Answer = Field("unknown", title="Reverse DNS", description="Each IP has a name that leads back to the IP.")
     tls: Answer = Field("unknown", title="TLS", description="Connections are encrypted.")
     one_click: Answer = Field(
         "unknown",
@@ -269,9 +263,7 @@ class Sender(Checked):
         title="Blackout dates",
         description="Days without mail: dates, or {from: ..., to: ...}.",
     )
-    timezone: Zone = Field(
-        "UTC", title="Time zone", description="IANA name of the zone whose midnight begins a day."
-    )
+    timezone: Zone = Field("UTC", title="Time zone", description="IANA name of the zone whose midnight begins a day.")
     window: Window = Field(
         "08:00-20:00",
         title="Sending window",
@@ -317,9 +309,7 @@ class Sender(Checked):
     def _about_time(self) -> Self:
         by = self.target.by
         if by is not None and by < self.start:
-            text = (
-                f"target.by is {by}, before the start {self.start}. Write a later deadline, or start earlier."
-            )
+            text = f"target.by is {by}, before the start {self.start}. Write a later deadline, or start earlier."
             raise refusal(text, "target", "by")
         last = self.start + timedelta(days=MAX_DAYS)
         if by is not None and by > last:
@@ -571,9 +561,7 @@ class Sender(Checked):
         taken = np.clip(volume[:, :, None] - (np.cumsum(capacity, axis=2) - capacity), 0.0, capacity)
         taken[volume <= 0] = np.eye(len(shares))[0]
         mixed = taken / taken.sum(axis=2, keepdims=True)
-        return np.asarray(
-            np.where(volume[:, :, None] >= capacity.sum(axis=2, keepdims=True), everybody, mixed)
-        )
+        return np.asarray(np.where(volume[:, :, None] >= capacity.sum(axis=2, keepdims=True), everybody, mixed))
 
     # --- the day
 

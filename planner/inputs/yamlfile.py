@@ -164,9 +164,7 @@ def _refuse_odd(path: Path, kind: os.stat_result) -> None:
 
 
 def _too_large(size: int, most: int = MAX_BYTES) -> str:
-    return (
-        f"is {size / 1e6:,.1f} MB large; {most / 1e6:g} MB is the most. Is it a list of addresses or a log?"
-    )
+    return f"is {size / 1e6:,.1f} MB large; {most / 1e6:g} MB is the most. Is it a list of addresses or a log?"
 
 
 def _neighbour(path: Path) -> str:
@@ -317,9 +315,7 @@ class _Document:
         return _problem(message, self.file, line, field)
 
 
-def _problem(
-    message: str, file: str | Path | None, line: int | None = None, field: str | None = None
-) -> InputError:
+def _problem(message: str, file: str | Path | None, line: int | None = None, field: str | None = None) -> InputError:
     nameless = file is None and field is None and message[:1].islower()
     return InputError(f"The text {message}" if nameless else message, file=file, line=line, field=field)
 

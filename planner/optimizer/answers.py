@@ -84,9 +84,7 @@ def _blacked_out(sender: Sender, n_days: int) -> tuple[Answer, ...]:
         return ()
     text = f"No mail can go out in the {n_days} days from {sender.start.isoformat()}: every send day is blacked out."
     days = ", ".join(str(day) for day in sender.send_days)
-    return (
-        Answer("all_blacked_out", text, f"Free at least one {days} in 'blackout', or add another send day."),
-    )
+    return (Answer("all_blacked_out", text, f"Free at least one {days} in 'blackout', or add another send day."),)
 
 
 def _closed_gates(sender: Sender) -> tuple[Answer, ...]:

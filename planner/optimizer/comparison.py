@@ -76,9 +76,7 @@ class Comparison:
         median = {name: _days(forecast, MEDIAN) for name, forecast in self.reacting.items()}
         best = min(late, key=lambda name: (late[name], median[name]))
         if not np.isfinite(late[best]):
-            reach = {
-                name: float(f.weights @ np.isfinite(f.reached_by_all)) for name, f in self.reacting.items()
-            }
+            reach = {name: float(f.weights @ np.isfinite(f.reached_by_all)) for name, f in self.reacting.items()}
             likely = max(reach, key=lambda name: reach[name])
             return f"None reaches the target nine times in ten; {likely} is the likeliest, {in_100(reach[likely])}."
         day = self.reacting[best].days[int(late[best])]
@@ -182,7 +180,8 @@ def compare(
         raise InputError("There is nothing to compare. Give at least one plan or schedule.")
     believed = beliefs or draw(sender, scenarios, seed)
     n_days = max(len(_schedule(each).dates) for each in candidates.values())
-    reacting, blind = {}, {}
+    reacting: dict[str, Forecast] = {}
+    blind: dict[str, Forecast] = {}
     for i, (name, each) in enumerate(candidates.items()):
         schedule = extended(_schedule(each), sender, n_days)
         own_retry = each.retry if isinstance(each, Plan) else policies_of(sender, retry)

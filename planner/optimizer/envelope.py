@@ -187,9 +187,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(
-                world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated
-            )
+            total = _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated)
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s

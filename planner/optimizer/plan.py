@@ -95,9 +95,7 @@ class Plan:
     @cached_property
     def blind(self) -> Forecast:
         """The same plan on the same scenarios if nobody reacts to trouble."""
-        return simulate(
-            self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed
-        )
+        return simulate(self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed)
 
     @property
     def pace(self) -> pd.DataFrame:
@@ -120,9 +118,7 @@ class Plan:
         d = self._index(day)
         messages = self.schedule.total[:, d].astype(int)
         per_hour = np.ceil(messages / self.sender.window_hours).astype(int)
-        return pd.DataFrame(
-            {"provider": self.sender.provider_names, "messages": messages, "per_hour": per_hour}
-        )
+        return pd.DataFrame({"provider": self.sender.provider_names, "messages": messages, "per_hour": per_hour})
 
     def first_day(self) -> date:
         """First day on which the plan sends."""

@@ -216,9 +216,7 @@ def _horizon(search: _Search, picks: Any, weights: Floats) -> int:
 
 def _days_of(search: _Search, picks: Any) -> Floats:
     """Day on which all providers have reached the target, each at its own level, (scenarios,)."""
-    return np.asarray(
-        np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0)
-    )
+    return np.asarray(np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0))
 
 
 def _keeping(limit: float, search: _Search, horizon: int, weights: Floats, reaction: Reaction) -> Any:
@@ -301,9 +299,7 @@ def _checked_risk(risk: str | float) -> str | float:
     if risk == "balanced":
         return "balanced"
     if isinstance(risk, bool) or not isinstance(risk, int | float) or not 0.0 < risk <= 0.5:
-        raise InputError(
-            f"risk is {risk!r}. Use 'balanced', or a probability above 0 and up to 0.5, such as 0.1."
-        )
+        raise InputError(f"risk is {risk!r}. Use 'balanced', or a probability above 0 and up to 0.5, such as 0.1.")
     return float(risk)
 
 

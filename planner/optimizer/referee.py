@@ -31,7 +31,8 @@ Step = Callable[[float], None]
 class Judged(NamedTuple):
     """What a level's ramps do with reaction; P providers.
 
-    `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never; `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail.
+    `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never;
+    `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail.
     """
 
     days: Floats
@@ -64,9 +65,7 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
 
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
     """Return the ramps after these drops, (providers, days) float array, messages."""
-    return np.stack(
-        [each.volume[min(int(j), len(each.volume) - 1)] for each, j in zip(nested, drops, strict=True)]
-    )
+    return np.stack([each.volume[min(int(j), len(each.volume) - 1)] for each, j in zip(nested, drops, strict=True)])
 
 
 def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:

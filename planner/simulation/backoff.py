@@ -40,14 +40,9 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     firsts = [sorted({policy.first(cause) for cause in _CAUSES}) for policy in policies]
     n_firsts = max(map(len, firsts))
     of_cause = np.array(
-        [
-            [own.index(policy.first(cause)) for cause in _CAUSES]
-            for policy, own in zip(policies, firsts, strict=True)
-        ]
+        [[own.index(policy.first(cause)) for cause in _CAUSES] for policy, own in zip(policies, firsts, strict=True)]
     )
-    counts = [
-        [_attempts(policy, first) for first in own] for policy, own in zip(policies, firsts, strict=True)
-    ]
+    counts = [[_attempts(policy, first) for first in own] for policy, own in zip(policies, firsts, strict=True)]
     attempts = np.array([own + [1] * (n_firsts - len(own)) for own in counts])
     n_attempts = int(attempts.max())
     ages = np.zeros((len(policies), n_firsts, n_attempts + 1))
@@ -69,9 +64,7 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     n_due = np.array([[len(shares) for _, shares, _ in rows] for rows in waits])
     pause = np.array([int(np.ceil(policy.pause_seconds / slot_seconds)) for policy in policies])
     ring = int(max((first_due + n_due).max(), pause.max() + 1)) + 2 * int(np.ceil(7200.0 / slot_seconds)) + 2
-    mean = np.array(
-        [[first + float(shares @ np.arange(len(shares))) for first, shares, _ in rows] for rows in waits]
-    )
+    mean = np.array([[first + float(shares @ np.arange(len(shares))) for first, shares, _ in rows] for rows in waits])
     return Backoff(attempts, of_cause, first_due, n_due, share, seconds_of, mean, ages, pause, ring)
 
 
@@ -156,7 +149,7 @@ def _mean_waits(low: float, high: float, offsets: Any) -> Floats:
     return np.asarray((weight @ wait) / weight.sum(axis=1))
 
 
-def _triangle_below(y: Floats) -> Floats:
+def _triangle_below(y: Any) -> Any:
     """Integral of the triangle max(0, 1 - |t|) up to y."""
     y = np.clip(y, -1.0, 1.0)
     return np.where(y < 0.0, 0.5 * (y + 1.0) ** 2, 1.0 - 0.5 * (1.0 - y) ** 2)

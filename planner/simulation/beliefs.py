@@ -118,16 +118,12 @@ class Beliefs:
         columns = ["scenario", "provider", "parameter", "value", "weight"]
         missing = [column for column in columns if column not in frame.columns]
         if missing:
-            raise InputError(
-                f"The frame of beliefs lacks the column '{missing[0]}'. It needs: {', '.join(columns)}."
-            )
+            raise InputError(f"The frame of beliefs lacks the column '{missing[0]}'. It needs: {', '.join(columns)}.")
         unknown = sorted(set(frame["parameter"]) - set(PARAMETERS))
         if unknown:
             raise InputError(f"Unknown parameter '{unknown[0]}' in the frame of beliefs.")
         if frame.duplicated(["scenario", "provider", "parameter"]).any():
-            raise InputError(
-                "The frame of beliefs holds two values for one scenario, provider and parameter."
-            )
+            raise InputError("The frame of beliefs holds two values for one scenario, provider and parameter.")
         providers = tuple(dict.fromkeys(frame["provider"]))
         numbers = np.unique(frame["scenario"].to_numpy())
         rows = np.searchsorted(numbers, frame["scenario"].to_numpy())

@@ -14,6 +14,7 @@ def _source_key() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
 
 
+_config: Any = numba.config
 _FOLDER = Path(platformdirs.user_cache_dir("warmup-planner")) / f"kernel-{_source_key()}"
 
 
@@ -24,14 +25,14 @@ def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
     of all the sources: a changed equation is never answered by old machine code. Where no folder can be
     written, each process compiles anew.
     """
-    found = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_FOLDER)
+    found = _config.CACHE_DIR
+    _config.CACHE_DIR = str(_FOLDER)
     try:
         return numba.njit(nogil=True, cache=True, forceinline=inline)(function)
     except (RuntimeError, OSError):
         return numba.njit(nogil=True, forceinline=inline)(function)
     finally:
-        numba.config.CACHE_DIR = found
+        _config.CACHE_DIR = found
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -77,7 +77,7 @@ class Forecast:
 
     def __getattr__(self, name: str) -> Floats:
         if name in layout.COUNTS:
-            return self.rows[layout.COUNTS.index(name)]
+            return np.asarray(self.rows[layout.COUNTS.index(name)])
         raise AttributeError(name)
 
     @property
@@ -142,9 +142,7 @@ class Forecast:
         for name, days in [*zip(self.providers, self.reached.T, strict=True), ("all", self.reached_by_all)]:
             q10, q50, q80, q90 = quantiles(days, self.weights, (0.1, 0.5, 0.8, 0.9))
             missing = float(self.weights @ ~np.isfinite(days))
-            rows.append(
-                {"provider": name, "q10": q10, "q50": q50, "q80": q80, "q90": q90, "missing": missing}
-            )
+            rows.append({"provider": name, "q10": q10, "q50": q50, "q80": q80, "q90": q90, "missing": missing})
         return pd.DataFrame(rows)
 
     def p_by(self, day: date) -> float:
@@ -175,7 +173,7 @@ class Forecast:
         return pd.DataFrame(rows)
 
     def totals(self) -> pd.DataFrame:
-        """Mean counts over the horizon, a row per provider, with deferrals by cause and the probability of a wrong day."""
+        """Mean counts over the horizon, a row per provider, with deferrals by cause and the risk of a wrong day."""
         import pandas as pd
 
         sums = np.einsum("s,kspd->kp", self.weights, self.rows)
@@ -216,9 +214,7 @@ class Forecast:
         if what == "deferred":
             import pandas as pd
 
-            parts = [
-                self._bands(self.deferred[..., c]).assign(cause=cause) for c, cause in enumerate(self.causes)
-            ]
+            parts = [self._bands(self.deferred[..., c]).assign(cause=cause) for c, cause in enumerate(self.causes)]
             return pd.concat(parts, ignore_index=True)
         known = (
             *layout.COUNTS,
@@ -277,7 +273,7 @@ class Forecast:
         return assumptions_of(self.providers)
 
     def to_json(self) -> str:
-        """Return the forecast as JSON: its recipe (a seed reproduces every number) and its quantiles for others to read."""
+        """Return the forecast as JSON: its recipe (a seed reproduces every number), and its quantiles to read."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -373,9 +369,7 @@ class Forecast:
         injected = float(totals["injected"].sum())
         lost = float((totals["blocked"] + totals["expired"]).sum())
         late = float(totals["delayed"].sum())
-        return (
-            f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
-        )
+        return f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
 
 
 def trouble_share_of(injected: Floats, first_trouble: Floats) -> Floats:
@@ -508,8 +502,7 @@ def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return a frame's rows for JSON: six digits are plenty, dates as ISO, never as null."""
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    return [{key: _plain(value) for key, value in row.items()} for row in rows]
+    return [{str(key): _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

@@ -172,7 +172,9 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         )
         _slots(
             d, p, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
-            inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p], inp.wait_seconds[p], inp.wait_mean[p], inp.nominal[p], inp.early[s, p], limiter, held, queue, due, day, delays,
+            inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p],
+            inp.wait_seconds[p], inp.wait_mean[p], inp.nominal[p], inp.early[s, p], limiter, held, queue, due,
+            day, delays,
         )  # fmt: skip
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED]
@@ -282,10 +284,10 @@ def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-de
 
 
 @compiled
-def _slots(
-    d, p, w, today, luck, sampled, slot_seconds, pause_slots, pace,
-    attempts, class_of_cause, wait_first, wait_n, wait_share, wait_seconds, wait_mean, nominal, early, limiter, held, queue, due, day, delays,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+def _slots(  # type: ignore[no-untyped-def]
+    d, p, w, today, luck, sampled, slot_seconds, pause_slots, pace, attempts, class_of_cause, wait_first, wait_n,
+    wait_share, wait_seconds, wait_mean, nominal, early, limiter, held, queue, due, day, delays,
+):  # fmt: skip
     """All slots of one day: new mail and retries meet the provider, deferred mail goes back to the queue."""
     tolerated, doubt, greylisting, blocks, volume, bad_share, holds = today
     count, queue_age, start, bad, cells, occupied = queue
@@ -446,9 +448,7 @@ def _slots(
                             # both ends of the rest lie anywhere in their slots
                             ahead = grey_delay - nominal[grey_class, k] - max(slot_seconds, extra)
                             spread = min(1.0, max(-1.0, ahead / slot_seconds))
-                            late = (
-                                0.5 * (1.0 + spread) ** 2 if spread < 0.0 else 1.0 - 0.5 * (1.0 - spread) ** 2
-                            )
+                            late = 0.5 * (1.0 + spread) ** 2 if spread < 0.0 else 1.0 - 0.5 * (1.0 - spread) ** 2
                             chance = (1.0 - rested) * chance + rested * late
                     if chance > 0.0:
                         n = part(left[j], chance, key, _GREY + 16 * cell, sampled)
@@ -553,19 +553,13 @@ def _slots(
                     else:
                         if wait_n[row] > 1:
                             u = uniform(key, _WAIT + 16 * (cell * 8 + cause))
-                            n_parts = (
-                                int(n) if n <= _FEW else (1 if cell % N_FATES == HOPELESS else _MOST_PARTS)
-                            )
+                            n_parts = int(n) if n <= _FEW else (1 if cell % N_FATES == HOPELESS else _MOST_PARTS)
                     v = uniform(key, _WAIT + 16 * (cell * 8 + 6)) if n_parts > 1 else 0.0
                     before = 0.0
                     o = 0
                     for part_number in range(n_parts):
                         if sampled:
-                            upto = (
-                                n
-                                if part_number == n_parts - 1
-                                else np.floor(n * (part_number + 1) / n_parts + v)
-                            )
+                            upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + v)
                             quantile = (part_number + u) / n_parts
                             if n <= _FEW:  # one by one, each with its own luck
                                 quantile = uniform(key, _ONE + 16 * (cell * 128 + cause * 8 + part_number))
@@ -574,9 +568,7 @@ def _slots(
                                 o += 1
                             offset = wait_first[row] + o
                             waited = wait_seconds[row, o]
-                            if (
-                                cell % N_FATES == HOPELESS
-                            ):  # never meets the limiter: gathered in coarser steps
+                            if cell % N_FATES == HOPELESS:  # never meets the limiter: gathered in coarser steps
                                 step = min(coarse, max(1, offset // 2))
                                 beyond = (now + offset) % step
                                 up = uniform(key, _WAIT + 16 * (cell * 8 + 7)) * step < beyond

@@ -164,8 +164,8 @@ class Inputs(NamedTuple):
 class Queue(NamedTuple):
     """Mail that waits, as a ring of slots; L slots, N cells.
 
-    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages, `age`
-    (L, N) sum of their ages when due, seconds, `start` (L, N) sum of their ages at the first attempt, `bad` (L, N) sum of their chances to have a bad address; `cells` (L, N) the
+    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages; sums over them:
+    `age` when due and `start` at the first attempt, seconds, `bad` chances of a bad address (L, N); `cells` (L, N) the
     occupied cells of a slot, the first `occupied` (L,) of it.
     """
 
@@ -180,9 +180,9 @@ class Queue(NamedTuple):
 class Due(NamedTuple):
     """Mail attempted now; N cells.
 
-    `cell` (N,); `left` (N,) messages not yet decided; `age`, `start`, `bad` (N,) their mean age and age at the first attempt, seconds, and share of bad
-    addresses; `part` (N,) what the last sharing out gave; `deferred` (N,) messages deferred so far, `again` (N,) those of them that stay greylisted;
-    `first_deferred` (fates, causes) first attempts deferred so far.
+    `cell` (N,); `left` (N,) messages not yet decided; their means `age` and `start`, seconds, and `bad` (N,); `part`
+    (N,) what the last sharing out gave; `deferred` (N,) messages deferred so far, `again` (N,) those of them that stay
+    greylisted; `first_deferred` (fates, causes) first attempts deferred so far.
     """
 
     cell: Any

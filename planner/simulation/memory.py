@@ -53,9 +53,7 @@ def overnight(world, i, memory, delivered, bounced, new, tolerated, complaint_ra
     )
     return (
         _next_established(established, delivered, peak, excess, world[W_IDLE_DECAY, i], _RISE),
-        _next_reputation(
-            reputation, strain, world[W_REPUTATION_RECOVERY, i], world[W_REPUTATION_SENSITIVITY, i]
-        ),
+        _next_reputation(reputation, strain, world[W_REPUTATION_RECOVERY, i], world[W_REPUTATION_SENSITIVITY, i]),
         complaints,
         bounces,
         deliveries,

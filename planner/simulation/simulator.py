@@ -125,9 +125,7 @@ class Run:
         from planner.simulation import backoff
 
         if 1440 % slot_minutes:
-            raise InputError(
-                f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15."
-            )
+            raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
         self.sender = sender
         self.beliefs = beliefs
         self.sampled = sampled
@@ -195,7 +193,7 @@ class Run:
         if single:
             rates = np.array([[s.share for s in segments]]) @ rates / sum(s.share for s in segments)
         by_provider = np.tile(rates, (len(sender.provider_names), 1, 1))
-        inputs = layout.Inputs(
+        inputs: Any = layout.Inputs(
             world=self._world,
             keys=self._keys,
             volume=total,
@@ -219,7 +217,8 @@ class Run:
             **table._asdict(),
         )
         # one memory layout, or the slot loop would be compiled once for each
-        return layout.Inputs(*(np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in inputs))
+        ordered: list[Any] = [np.array(x, order="C") if isinstance(x, np.ndarray) else x for x in inputs]
+        return layout.Inputs(*ordered)
 
 
 def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
@@ -229,7 +228,6 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
     -------
     (scenarios, len(layout.WORLD), providers) float array
     """
-
     values = {name: beliefs.values[:, :, k] for k, name in enumerate(PARAMETERS)}
     slots_an_hour = 3600.0 / slot_seconds
     weight = values["ip_weight"]
@@ -247,7 +245,7 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
         "auth": auth,
         "auth_refused": refused,
     }
-    return np.stack([derived.get(name, values.get(name)) for name in layout.WORLD], axis=1).astype(float)
+    return np.stack([derived[name] if name in derived else values[name] for name in layout.WORLD], axis=1).astype(float)
 
 
 def established_at_start(sender: Sender, values: Mapping[str, Floats]) -> Floats:
@@ -261,10 +259,7 @@ def limiter_domains(sender: Sender) -> Floats:
     """Return how many limiters stand behind each provider, (providers,): 1, or its recipient domains."""
     facts = catalogue()
     many = [facts.provider(name).limiter_scope == "recipient_domain" for name in sender.provider_names]
-    counts = [
-        sender.audience.n_domains(name) if m else 1
-        for name, m in zip(sender.provider_names, many, strict=True)
-    ]
+    counts = [sender.audience.n_domains(name) if m else 1 for name, m in zip(sender.provider_names, many, strict=True)]
     return np.array(counts, dtype=float)
 
 

@@ -14,7 +14,7 @@ import planner as wp
 from planner.ui import state, widgets
 from planner.ui.wording import plain, prose, provider_name
 
-_WEEKDAYS = {"mon": "Mon", "tue": "Tue", "wed": "Wed", "thu": "Thu", "fri": "Fri", "sat": "Sat", "sun": "Sun"}
+_WEEKDAYS = {"mon": "Mo", "tue": "Tu", "wed": "We", "thu": "Th", "fri": "Fr", "sat": "Sa", "sun": "Su"}
 _ANSWERS = {"yes": "Yes", "no": "No", "unknown": widgets.DONT_KNOW}
 _OVERFLOWS = {
     "skip": "is not sent",
@@ -182,7 +182,7 @@ def _total(asked: Questions) -> str | None:
 
 
 def _from_where(asked: Questions) -> None:
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     with left:
         size = widgets.number("audience.size", asked.old("audience.size"))
     with right:

@@ -38,12 +38,7 @@ def typed_homes() -> dict[str, str]:
     """Names and modules as a type checker sees them: the imports of `planner/__init__.py`."""
     tree = ast.parse(Path(planner.__file__).read_text())
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {
-        alias.name: node.module
-        for node in imports
-        for alias in node.names
-        if node.module.startswith("planner.")
-    }
+    return {alias.name: node.module for node in imports for alias in node.names if node.module.startswith("planner.")}
 
 
 def test_the_list_is_the_promise() -> None:

@@ -41,9 +41,7 @@ def places(files: list[Path], pattern: re.Pattern[str]) -> list[str]:
         if file.suffix not in PICTURES:
             lines = file.read_text(encoding="utf-8").splitlines()
             found += [
-                f"{file.relative_to(ROOT)}:{n}: {line[:120]}"
-                for n, line in enumerate(lines, 1)
-                if pattern.search(line)
+                f"{file.relative_to(ROOT)}:{n}: {line[:120]}" for n, line in enumerate(lines, 1) if pattern.search(line)
             ]
     return found
 
@@ -67,9 +65,7 @@ def test_one_list_of_pins(files: list[Path]) -> None:
 
 def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [
-        line for extra in project["optional-dependencies"].values() for line in extra
-    ]
+    wanted = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
     names = {re.split(r"[\[<>=;! ]", line)[0].lower() for line in wanted} - {"warmup-planner"}
     pins = (ROOT / "constraints.txt").read_text()
     assert names - set(re.findall(r"^([a-z0-9-]+)==", pins, re.MULTILINE)) == set()

@@ -48,8 +48,7 @@ def senders(draw):
     per_provider = volumes.map(lambda first: {**dict.fromkeys(names, 7), **first})
     some = st.sampled_from(names)
     segments = [
-        {"name": str(g), "share": draw(shares), "complaint_rate": draw(rates)}
-        for g in range(draw(st.integers(1, 4)))
+        {"name": str(g), "share": draw(shares), "complaint_rate": draw(rates)} for g in range(draw(st.integers(1, 4)))
     ]
     return Sender.from_dict(
         {
@@ -72,9 +71,7 @@ def senders(draw):
             "start": start,
             "kind": draw(st.sampled_from(["marketing", "transactional"])),
             "history": {"ip": draw(st.floats(0, 1e9) | st.dictionaries(some, st.floats(0, 1e9)))},
-            "authentication": draw(
-                st.dictionaries(st.sampled_from(["spf", "ptr", "one_click"]), st.booleans())
-            ),
+            "authentication": draw(st.dictionaries(st.sampled_from(["spf", "ptr", "one_click"]), st.booleans())),
             "blackout": draw(st.lists(spans(), max_size=3)),
             "timezone": draw(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"])),
             "window": draw(windows()),
@@ -107,9 +104,7 @@ def test_demand_is_whole_and_sums_to_the_wanted_total(sender, n):
     assert (demand == np.floor(demand)).all()
     assert (demand >= 0).all()
     assert not demand[:, ~sender.send_mask(n)].any()
-    every_gate_open = sender.changed(
-        {"admissions": dict.fromkeys(sender.provider_names, sender.start.isoformat())}
-    )
+    every_gate_open = sender.changed({"admissions": dict.fromkeys(sender.provider_names, sender.start.isoformat())})
     volume = sender.target.volume
     for d, day in enumerate(sender.dates(n)):
         if sender.send_mask(n)[d]:
@@ -132,9 +127,7 @@ def test_the_largest_day_of_the_week_is_the_target(sender):
 def test_calendars_agree(sender, n):
     mask = sender.send_mask(n)
     for sends, day in zip(mask, sender.dates(n), strict=True):
-        assert sends == (
-            WEEKDAYS[day.weekday()] in sender.send_days and not any(day in b for b in sender.blackout)
-        )
+        assert sends == (WEEKDAYS[day.weekday()] in sender.send_days and not any(day in b for b in sender.blackout))
     assert (sender.send_mask(n + 5)[:n] == mask).all()
     limit = sender.horizon_limit()
     assert 90 <= limit <= 730
@@ -155,9 +148,7 @@ def test_the_pace_is_a_day_of_mail(sender, slot_minutes):
 @few
 @given(senders(), st.data())
 def test_the_mix_is_a_share_and_more_mail_is_never_more_engaged(sender, data):
-    volume = np.sort(
-        data.draw(arrays(float, (len(sender.provider_names), 4), elements=st.floats(0, 1e9))), axis=1
-    )
+    volume = np.sort(data.draw(arrays(float, (len(sender.provider_names), 4), elements=st.floats(0, 1e9))), axis=1)
     mix = sender.mix(volume)
     assert_allclose(mix.sum(axis=2), 1.0)
     assert (mix >= 0).all()
@@ -213,12 +204,8 @@ seconds = st.floats(1, 86_400)
     st.floats(1, 30 * 86_400),
 )
 def test_attempts_are_those_that_fit_the_lifetime(first, growth, cap, lifetime):
-    lifetime = min(
-        lifetime, 900 * min(cap, *first.values())
-    )  # else it makes too many attempts, and is refused
-    policy = RetryPolicy(
-        first_seconds=first, growth=growth, cap_seconds=cap, lifetime_seconds=max(1.0, lifetime)
-    )
+    lifetime = min(lifetime, 900 * min(cap, *first.values()))  # else it makes too many attempts, and is refused
+    policy = RetryPolicy(first_seconds=first, growth=growth, cap_seconds=cap, lifetime_seconds=max(1.0, lifetime))
     for cause in Cause:
         ages = policy.attempt_ages(cause)
         assert len(ages) == policy.attempts(cause) <= MAX_ATTEMPTS

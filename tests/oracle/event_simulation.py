@@ -143,9 +143,7 @@ class Counts:
     allowance: list[float] = field(default_factory=list)
     established: list[float] = field(default_factory=list)  # at midnight, before the day
     wrong_days: list[bool] = field(default_factory=list)
-    delays: list[float] = field(
-        default_factory=list
-    )  # seconds since hand-over (hold: since the intended day)
+    delays: list[float] = field(default_factory=list)  # seconds since hand-over (hold: since the intended day)
 
     def open_day(self) -> None:
         """Append a zero to every count of events."""

@@ -40,9 +40,7 @@ def one_segment(volumes: list[float], *, demand: float | None = None, **options)
     return Sending(schedule=[volumes], demand=wanted, **(usual | options))
 
 
-USUAL = Policy(
-    {"greylisting": 15 * MINUTE, "limit": HOUR}, growth=1.5, cap_seconds=4 * HOUR, lifetime_seconds=3 * DAY
-)
+USUAL = Policy({"greylisting": 15 * MINUTE, "limit": HOUR}, growth=1.5, cap_seconds=4 * HOUR, lifetime_seconds=3 * DAY)
 
 
 # --- with luck
@@ -74,9 +72,7 @@ def overload() -> Case:
 def retry_storm() -> Case:
     """Refused mail that counts half and comes back every half hour keeps the door shut."""
     world = World(cold_allowance=500.5, hourly_share=0.1, rejection_cost=0.5)
-    policy = Policy(
-        {"limit": 30 * MINUTE}, growth=1.0, cap_seconds=DAY, jitter=0.2, lifetime_seconds=16 * HOUR
-    )
+    policy = Policy({"limit": 30 * MINUTE}, growth=1.0, cap_seconds=DAY, jitter=0.2, lifetime_seconds=16 * HOUR)
     return Case("retry storm", world, one_segment([700.0] * 5), policy, None, 3_500)
 
 
@@ -101,12 +97,8 @@ def late_greylisting() -> Case:
 
 def certain_penalties() -> Case:
     """Each day of excess closes the door for four hours."""
-    world = World(
-        cold_allowance=350.5, daily_growth=1.2, hourly_share=0.15, penalty_chance=1.0, penalty_hours=4.0
-    )
-    policy = Policy(
-        {"limit": HOUR, "penalty": 2 * HOUR}, growth=1.4, cap_seconds=6 * HOUR, lifetime_seconds=2 * DAY
-    )
+    world = World(cold_allowance=350.5, daily_growth=1.2, hourly_share=0.15, penalty_chance=1.0, penalty_hours=4.0)
+    policy = Policy({"limit": HOUR, "penalty": 2 * HOUR}, growth=1.4, cap_seconds=6 * HOUR, lifetime_seconds=2 * DAY)
     return Case("certain penalties", world, one_segment(growing(600, 1.25, 7)), policy, None, 9_045)
 
 
@@ -158,9 +150,7 @@ def two_ips() -> Case:
 def stuck_mail() -> Case:
     """Mailboxes that never answer, and noise; all of it expires after a day."""
     world = World(stuck_share=0.06, base_deferral=0.2)
-    policy = Policy(
-        {"system": 20 * MINUTE, "stuck": HOUR}, growth=1.3, cap_seconds=3 * HOUR, lifetime_seconds=DAY
-    )
+    policy = Policy({"system": 20 * MINUTE, "stuck": HOUR}, growth=1.3, cap_seconds=3 * HOUR, lifetime_seconds=DAY)
     return Case("stuck mail", world, one_segment([2_000.0] * 5), policy, None, 10_000)
 
 
@@ -203,9 +193,7 @@ def night_window() -> Case:
         base_deferral=0.02,
     )
     policy = Policy({"limit": 3 * HOUR}, growth=1.2, lifetime_seconds=2 * DAY, pause_seconds=HOUR)
-    return Case(
-        "night window", world, one_segment([900.0] * 6, pace=uniform_pace(0, 12)), policy, None, 5_400
-    )
+    return Case("night window", world, one_segment([900.0] * 6, pace=uniform_pace(0, 12)), policy, None, 5_400)
 
 
 def late_evening() -> Case:
@@ -365,9 +353,7 @@ def everything() -> Case:
 
 # --- without luck
 
-EVERY_SIX_HOURS = Policy(
-    {"limit": 6 * HOUR}, growth=1.0, cap_seconds=6 * HOUR, jitter=0.0, lifetime_seconds=20 * HOUR
-)
+EVERY_SIX_HOURS = Policy({"limit": 6 * HOUR}, growth=1.0, cap_seconds=6 * HOUR, jitter=0.0, lifetime_seconds=20 * HOUR)
 
 
 def one_morning(volumes: list[float], **options) -> Sending:
@@ -391,9 +377,7 @@ def sure_strict_limiter() -> Case:
 
 def sure_penalty() -> Case:
     """Each day of excess closes the door until the small hours of the next."""
-    world = World(
-        cold_allowance=503.7, hourly_share=0.083, rejection_cost=0.37, penalty_chance=1.0, penalty_hours=18.0
-    )
+    world = World(cold_allowance=503.7, hourly_share=0.083, rejection_cost=0.37, penalty_chance=1.0, penalty_hours=18.0)
     sending = one_morning(growing(300, 1.3, 8))
     return Case("sure penalty", world, sending, EVERY_SIX_HOURS, None, 7_157)
 

@@ -206,9 +206,7 @@ def test_trouble_has_its_share_of_the_time():
     for _ in range(100_000):
         simulation.change_trouble(0.25)
         on += simulation.trouble
-    assert on / 100_000 == pytest.approx(
-        1 / 13, abs=0.013
-    )  # 4 standard errors, 15 slots being one independent one
+    assert on / 100_000 == pytest.approx(1 / 13, abs=0.013)  # 4 standard errors, 15 slots being one independent one
 
 
 # --- blocks

@@ -49,9 +49,7 @@ def loop_totals(case: Case, runs: int, seed: int = 5) -> dict[str, np.ndarray]:
     """The slot loop's runs, summed over the days, (runs,) each."""
     rows = named(run_loop(case.world, case.sending, case.policy, case.reacting, runs, seed)[0])
     found = {name: row.sum(axis=1) for name, row in rows.items()}
-    share = np.minimum(1.0, rows["first_trouble"] / np.maximum(rows["injected"], 1.0)) * (
-        rows["injected"] > 0
-    )
+    share = np.minimum(1.0, rows["first_trouble"] / np.maximum(rows["injected"], 1.0)) * (rows["injected"] > 0)
     found["wrong_days"] = ((share > 0.1) & (rows["first_trouble"] >= 5)).sum(axis=1).astype(float)
     return found
 
@@ -59,10 +57,7 @@ def loop_totals(case: Case, runs: int, seed: int = 5) -> dict[str, np.ndarray]:
 def oracle_totals(case: Case, runs: int) -> dict[str, np.ndarray]:
     """The oracle's runs, (runs,) each."""
     rng = np.random.default_rng(11)
-    every = [
-        totals(run(case.world, case.sending, case.policy, case.reacting, rng, times="slots"))
-        for _ in range(runs)
-    ]
+    every = [totals(run(case.world, case.sending, case.policy, case.reacting, rng, times="slots")) for _ in range(runs)]
     return {name: np.array([each[name] for each in every]) for name in every[0]}
 
 
@@ -85,9 +80,7 @@ def check_means(case: Case, runs: int) -> None:
         known = KNOWN_DEVIATIONS.get((case.name, name), KNOWN_DEVIATIONS.get((case.name, ""), 0.0)) * abs(a)
         error = np.hypot(values.std(ddof=1) / np.sqrt(runs), fast[name].std(ddof=1) / np.sqrt(LOOP_RUNS))
         if abs(a - b) > STANDARD_ERRORS * error + known + 1e-9 * max(1.0, abs(a)):
-            off.append(
-                f"{name}: oracle {a:.1f}, loop {b:.1f}, {abs(a - b) / max(error, 1e-12):.1f} standard errors"
-            )
+            off.append(f"{name}: oracle {a:.1f}, loop {b:.1f}, {abs(a - b) / max(error, 1e-12):.1f} standard errors")
         if a > LARGE and abs(a - b) > CLOSE * a + known and 3.0 * error < CLOSE * a:
             off.append(f"{name}: oracle {a:.1f}, loop {b:.1f}, {100 * (b / a - 1):.2f} %")
     assert not off, f"{case.name}: " + "; ".join(off)
@@ -101,8 +94,6 @@ def test_counts_are_equal_where_nothing_is_random(case: Case) -> None:
         for one_run in rows[name]:
             np.testing.assert_array_equal(one_run, np.array(getattr(counts, name)), err_msg=name)
     for cause in CAUSES:
-        np.testing.assert_array_equal(
-            rows[f"deferred_{cause}"][0], np.array(counts.deferred[cause]), err_msg=cause
-        )
+        np.testing.assert_array_equal(rows[f"deferred_{cause}"][0], np.array(counts.deferred[cause]), err_msg=cause)
     for name in STATES:
         np.testing.assert_allclose(rows[name][0], np.array(getattr(counts, name)), rtol=1e-9, err_msg=name)

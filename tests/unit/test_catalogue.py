@@ -73,16 +73,12 @@ def test_a_number_without_a_source_is_a_default():
 
 def test_sources_are_publications_and_no_working_files():
     for path in data_folder().rglob("*.yaml"):
-        found = re.search(
-            r"priors\.csv|provider_limits|warmup_rules|measurements\.md|assumption", path.read_text()
-        )
+        found = re.search(r"priors\.csv|provider_limits|warmup_rules|measurements\.md|assumption", path.read_text())
         assert found is None, (path.name, found)
 
 
 def test_operators_share_strictness():
-    shares = {
-        name: (one.operator, one.operator_share) for name, one in FACTS.providers.items() if one.operator
-    }
+    shares = {name: (one.operator, one.operator_share) for name, one in FACTS.providers.items() if one.operator}
     assert shares == {
         "gmail": ("google", 1.0),
         "google-workspace": ("google", 1.0),
@@ -128,9 +124,7 @@ def test_many_limiters_add_up_to_one_provider():
         cold = one.priors["cold_allowance"]
         assert one.limiter_scope == "recipient_domain"
         assert tuple(20 * point for point in (cold.low, cold.typical, cold.high)) == total
-    assert {one.limiter_scope for name, one in FACTS.providers.items() if name not in MANY_LIMITERS} == {
-        "provider"
-    }
+    assert {one.limiter_scope for name, one in FACTS.providers.items() if name not in MANY_LIMITERS} == {"provider"}
 
 
 # --- domains and MX
@@ -308,9 +302,7 @@ def test_reading_everything_is_fast():
         begun = time.process_time()
         catalogue()
         spent.append(time.process_time() - begun)
-    assert (
-        min(spent) < 0.3
-    )  # 0.05 s on a quiet machine of 2024; a slip back to the pure Python parser takes 2 s
+    assert min(spent) < 0.3  # 0.05 s on a quiet machine of 2024; a slip back to the pure Python parser takes 2 s
 
 
 @pytest.mark.parametrize(

@@ -20,18 +20,12 @@ def by_provider(**columns):
 
 
 def banded(scale=1.0):
-    return by_provider(
-        mean=[0.11 * scale] * 4, q10=[0.1 * scale] * 4, q50=[0.2 * scale] * 4, q90=[0.3 * scale] * 4
-    )
+    return by_provider(mean=[0.11 * scale] * 4, q10=[0.1 * scale] * 4, q50=[0.2 * scale] * 4, q90=[0.3 * scale] * 4)
 
 
 VOLUMES = by_provider(volume=[100.0, 200.0, 400.0, 800.0])
-TOTAL = pd.DataFrame(
-    {"date": DAYS, "mean": [290.0] * 4, "q10": [250.0] * 4, "q50": [300.0] * 4, "q90": [310.0] * 4}
-)
-OTHER = pd.DataFrame(
-    {"date": DAYS, "volume": [50.0, 500.0, 5000.0, 9000.0], "p_deferred": [0.0, 0.1, 0.11, 0.9]}
-)
+TOTAL = pd.DataFrame({"date": DAYS, "mean": [290.0] * 4, "q10": [250.0] * 4, "q50": [300.0] * 4, "q90": [310.0] * 4})
+OTHER = pd.DataFrame({"date": DAYS, "volume": [50.0, 500.0, 5000.0, 9000.0], "p_deferred": [0.0, 0.1, 0.11, 0.9]})
 FRONTIER = pd.DataFrame(
     {
         "provider": ["all", "all", "all", "gmail"],
@@ -95,9 +89,7 @@ def test_target_and_deadline_are_lines_with_a_word():
 
 
 def test_providers_differ_without_colour():
-    many = pd.concat([VOLUMES.assign(provider=f"p{n}") for n in range(8)]).drop_duplicates(
-        ["provider", "date"]
-    )
+    many = pd.concat([VOLUMES.assign(provider=f"p{n}") for n in range(8)]).drop_duplicates(["provider", "date"])
     areas = [trace for trace in figures.ramp(many, TOTAL).data if trace.stackgroup]
     assert len({trace.fillpattern.shape for trace in areas}) == 8
     assert len({trace.fillcolor for trace in areas}) == 8
@@ -136,9 +128,7 @@ def test_delays_leave_out_who_has_none():
 
 
 def test_names_are_no_markup():
-    frame = VOLUMES.assign(provider="<a href='https://example.com'>x</a>").drop_duplicates(
-        ["provider", "date"]
-    )
+    frame = VOLUMES.assign(provider="<a href='https://example.com'>x</a>").drop_duplicates(["provider", "date"])
     assert "<a" not in figures.ramp(frame, TOTAL, OTHER, "<b>bold</b>").to_json()
     assert "<b>bold" not in figures.ramp(frame, TOTAL, OTHER, "<b>bold</b>").to_json()
 

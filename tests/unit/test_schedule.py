@@ -200,15 +200,11 @@ def table(monkeypatch):
 
     def put(per="sender", **steps):
         columns = {
-            name.replace("_", "-"): [
-                {"days": 1, "volume": v} if not isinstance(v, dict) else v for v in volumes
-            ]
+            name.replace("_", "-"): [{"days": 1, "volume": v} if not isinstance(v, dict) else v for v in volumes]
             for name, volumes in steps.items()
         }
         plain = next(iter(catalogue().schedules.values())).model_dump()
-        made = PublishedSchedule.model_validate(
-            {**plain, "id": "own", "same_as": None, "per": per, "steps": columns}
-        )
+        made = PublishedSchedule.model_validate({**plain, "id": "own", "same_as": None, "per": per, "steps": columns})
         monkeypatch.setattr(module, "_published", lambda _: made)
 
     return put

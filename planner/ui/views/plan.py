@@ -12,7 +12,7 @@ from planner.ui.wording import plain
 def render() -> None:
     """Draw the page: one sentence, tomorrow's table, pictures, and everything else folded."""
     asked = questions.ask()
-    sentence, slider = st.columns([7, 3], gap="medium")
+    sentence, slider = st.columns([3, 1], gap="medium")
     with slider:
         asked.take("risk", widgets.risk(asked.old("risk")))
     with sentence:
