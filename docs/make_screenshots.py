@@ -69,9 +69,7 @@ def main() -> None:
             opened(browser, url, scheme).screenshot(path=picture)
             size = picture.stat().st_size
             if size > MAX_BYTES:
-                raise SystemExit(
-                    f"{picture.name} has {size:,} bytes, more than {MAX_BYTES:,}. Make it smaller."
-                )
+                raise SystemExit(f"{picture.name} has {size:,} bytes, more than {MAX_BYTES:,}. Make it smaller.")
             print(f"{picture.relative_to(ROOT)}: {size:,} bytes")
         browser.close()
 

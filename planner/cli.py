@@ -50,9 +50,7 @@ CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Wri
 
 Scenarios = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=MAX_SCENARIOS, help="Joint draws of the unknowns; as many as the app's if left out."
-    ),
+    typer.Option(min=1, max=MAX_SCENARIOS, help="Joint draws of the unknowns; as many as the app's if left out."),
 ]
 
 
@@ -146,9 +144,7 @@ def simulate(
 @app.command()
 def compare(
     sender_file: SenderFile,
-    published: Annotated[
-        str, typer.Option(metavar="ID,ID,...", help="Published schedules; see `warmup schedules`.")
-    ],
+    published: Annotated[str, typer.Option(metavar="ID,ID,...", help="Published schedules; see `warmup schedules`.")],
     plan_file: PlanFile = None,
     csv: CsvFile = None,
     seed: Seed = 0,
@@ -164,9 +160,7 @@ def compare(
         with _progress("Planning") as progress:
             ours = wp.optimize(sender, seed=seed, progress=progress)
     with _progress("Comparing") as progress:
-        comparison = wp.compare(
-            sender, {"ours": ours, **others}, seed=seed, progress=progress, **_asked(scenarios)
-        )
+        comparison = wp.compare(sender, {"ours": ours, **others}, seed=seed, progress=progress, **_asked(scenarios))
     if csv is not None:
         _write_table(csv, comparison.to_frame().round(6))
     _print(comparison.to_json() if as_json else _comparison_report(comparison))
@@ -278,9 +272,7 @@ def _exactly_one(given: dict[str, object]) -> None:
         raise wp.InputError(f"Give exactly one of {', '.join(given)}; found {found}.")
 
 
-def _schedule(
-    sender: wp.Sender, published: str | None, schedule: Path | None, days: int | None
-) -> wp.Schedule:
+def _schedule(sender: wp.Sender, published: str | None, schedule: Path | None, days: int | None) -> wp.Schedule:
     if schedule is not None:
         return _read_schedule(schedule)
     return wp.published(published or "", sender, days)
@@ -386,9 +378,7 @@ def _write_table(path: Path, frame: pd.DataFrame) -> None:
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise wp.InputError(
-            f"cannot be written: {error.strerror}. Choose another place.", file=path
-        ) from None
+        raise wp.InputError(f"cannot be written: {error.strerror}. Choose another place.", file=path) from None
     _say(f"Wrote {path}.")
 
 
@@ -445,10 +435,7 @@ def _ramp(schedule: wp.Schedule) -> str:
     sent = [d for d in range(len(schedule.dates)) if total[:, d].any()]
     rising = [d for d in sent if d == 0 or (total[:, d] > total[:, :d].max(axis=1)).any()]
     shown = [d for d in sent if d <= max(rising, default=-1)]
-    rows = [
-        (_day(schedule.dates[d]), _whole(total[:, d].sum()), *map(_whole, total[:, d].tolist()))
-        for d in shown
-    ]
+    rows = [(_day(schedule.dates[d]), _whole(total[:, d].sum()), *map(_whole, total[:, d].tolist())) for d in shown]
     if not rows:
         return "Nothing can be sent."
     rest = f"\nFrom then on nothing rises, up to {_day(schedule.dates[-1])}." if sent[-1] > shown[-1] else ""
@@ -499,9 +486,7 @@ def _beliefs_report(frame: pd.DataFrame) -> str:
             points = map(_number, (low, middle, high))
             rows.append((name, parameter, prior.unit, prior.confidence.value, *points))
     headers = ("provider", "parameter", "unit", "confidence", "5 %", "50 %", "95 %")
-    title = (
-        f"{frame['scenario'].nunique():,} scenarios; 5, 50 and 95 % points of what is not known for certain"
-    )
+    title = f"{frame['scenario'].nunique():,} scenarios; 5, 50 and 95 % points of what is not known for certain"
     return "\n\n".join([title, _table(headers, rows, left=4)])
 
 

@@ -176,9 +176,7 @@ def frontier(frame: pd.DataFrame, provider: str = "all", plan_days: float | None
     Figure
     """
     rows = frame[frame["provider"] == provider].sort_values("risk")
-    figure = _figure(
-        "Days until the target is reached", "Accepted risk of a throttled day (in 100, per provider)"
-    )
+    figure = _figure("Days until the target is reached", "Accepted risk of a throttled day (in 100, per provider)")
     percent = [100 * risk for risk in rows["risk"]]
     top = 1.15 * max([1.0, *(day for column in _DAYS for day in map(_finite, rows[column]) if day)])
     figure.add_trace(_edge(percent, [_finite(day) or top for day in rows["q90"]], None, None))
@@ -281,9 +279,7 @@ def delays(frame: pd.DataFrame) -> Figure:
     Figure
     """
     rows = frame[frame["messages"] > 0]
-    figure = _figure(
-        "", "Delay of mail that was deferred at first", height=150 + 30 * len(rows), hovermode="closest"
-    )
+    figure = _figure("", "Delay of mail that was deferred at first", height=150 + 30 * len(rows), hovermode="closest")
     for row in rows.itertuples():
         figure.add_trace(
             _edge(
@@ -331,9 +327,7 @@ def _figure(y: str, x: str = "Day", *, height: int = 380, hovermode: str = "x un
 def _multiples(names: list[str], y: str, tickformat: str = ",") -> Figure:
     """Make one row of axes per name over a common time axis."""
     n = max(len(names), 1)
-    figure = make_subplots(
-        rows=n, cols=1, shared_xaxes=True, subplot_titles=names or None, vertical_spacing=0.25 / n
-    )
+    figure = make_subplots(rows=n, cols=1, shared_xaxes=True, subplot_titles=names or None, vertical_spacing=0.25 / n)
     figure.update_layout(
         template=_TEMPLATE,
         height=100 + 150 * n,
@@ -416,9 +410,7 @@ def _edge(
     )
 
 
-def _add_other(
-    figure: Figure, other: pd.DataFrame, name: str, row: int | None = None, colour: str = _ALARM
-) -> None:
+def _add_other(figure: Figure, other: pd.DataFrame, name: str, row: int | None = None, colour: str = _ALARM) -> None:
     place = {} if row is None else {"row": row, "col": 1}
     likely = other[other["p_deferred"] > DEFERRED_ABOVE]
     line = {"color": colour, "width": 2.5, "dash": "dash" if row is None else "solid"}
@@ -449,18 +441,14 @@ def _add_other(
 def _add_level(figure: Figure, value: float, text: str) -> None:
     line = {"color": _NEUTRAL, "dash": "dash", "width": 1}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, y0=value, y1=value, line=line)
-    figure.add_annotation(
-        xref="paper", x=0, y=value, text=text, showarrow=False, xanchor="left", yanchor="bottom"
-    )
+    figure.add_annotation(xref="paper", x=0, y=value, text=text, showarrow=False, xanchor="left", yanchor="bottom")
 
 
 def _add_deadline(figure: Figure, deadline: date) -> None:
     day = deadline.isoformat()
     line = {"color": _NEUTRAL, "dash": "dashdot", "width": 1.5}
     figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=day, x1=day, line=line)
-    figure.add_annotation(
-        yref="paper", y=1, x=day, text="Deadline", showarrow=False, xanchor="right", yanchor="bottom"
-    )
+    figure.add_annotation(yref="paper", y=1, x=day, text="Deadline", showarrow=False, xanchor="right", yanchor="bottom")
 
 
 def _times(percent: list[float], days: Any, name: str, dash: str, symbol: str) -> Scatter:
@@ -527,9 +515,7 @@ def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:
 def _told(figure: Figure, frame: pd.DataFrame) -> Figure:
     """Say so where there is nothing to draw."""
     if frame.empty:
-        figure.add_annotation(
-            text="Nothing to show", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
-        )
+        figure.add_annotation(text="Nothing to show", showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
     return figure
 
 

@@ -15,7 +15,7 @@ from planner.inputs.schedule import Schedule
 from planner.inputs.sender import Sender
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw
-from planner.simulation.forecast import FORMAT, MODEL_VERSION, Forecast, check_kind, quantiles, records
+from planner.simulation.forecast import FORMAT, MODEL_VERSION, Forecast, check_kind, quantiles, records, undamaged
 from planner.simulation.simulator import Progress, Retry, policies_of, simulate
 from planner.vocabulary import day_text, in_100
 
@@ -127,8 +127,11 @@ class Comparison:
 
         data = parse_json(text, what="comparison")
         check_kind(data, "comparison")
-        reacting = {name: Forecast.from_dict(each) for name, each in data["reacting"].items()}
-        blind = {name: Forecast.from_dict(each) for name, each in data["blind"].items()}
+        with undamaged("comparison"):
+            reacting = {name: Forecast.from_dict(each) for name, each in data["reacting"].items()}
+            blind = {name: Forecast.from_dict(each) for name, each in data["blind"].items()}
+            if not reacting or reacting.keys() != blind.keys():
+                raise ValueError("its schedules are not all there with reaction and without")
         return cls(next(iter(reacting.values())).sender, reacting, blind)
 
     def _forecast(self, name: str) -> Forecast:

@@ -29,6 +29,7 @@ from planner.simulation.forecast import (
     quantiles,
     read_text,
     records,
+    undamaged,
 )
 from planner.simulation.simulator import simulate
 from planner.vocabulary import day_text, in_100, rounded, short_day
@@ -37,6 +38,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+
+_NUMBERS = (
+    "risk",
+    "planned_day",
+    "q10",
+    "q50",
+    "q80",
+    "q90",
+    "missing",
+    "by_deadline",
+    "measured_risk",
+    "wrong_days",
+    "delayed",
+    "lost",
+)
+"""Columns of the frontier that hold numbers, in their order."""
 
 SURE = 0.8
 """How sure to be of a deadline when saying when to start."""
@@ -224,27 +241,28 @@ class Plan:
         """
         data = parse_json(text, what="plan")
         check_kind(data, "plan")
-        answers = tuple(Answer(**answer) for answer in data["answers"])
-        if data["model"] != MODEL_VERSION:
-            text = f"This plan was computed by model {data['model']}; its forecast is that of model {MODEL_VERSION}."
-            answers += (Answer("earlier_model", text, "Compute the plan again to compare."),)
-            data["forecast"]["model"] = MODEL_VERSION
-        forecast = Forecast.from_dict(data["forecast"])
-        if forecast.reaction is None:
-            raise InputError("This plan holds no reaction. Save it again with the planner.")
-        return cls(
-            forecast.sender,
-            forecast.schedule,
-            forecast.retry,
-            forecast.reaction,
-            forecast,
-            tuple(_row(row) for row in data["frontier"]),
-            data["levels"],
-            data["risk"],
-            answers,
-            data["seed"],
-            data["options"],
-        )
+        with undamaged("plan"):
+            answers = tuple(_answer(answer) for answer in data["answers"])
+            if data["model"] != MODEL_VERSION:
+                text = f"This plan was computed by model {data['model']}; its forecast is by model {MODEL_VERSION}."
+                answers += (Answer("earlier_model", text, "Compute the plan again to compare."),)
+                data["forecast"]["model"] = MODEL_VERSION
+            forecast = Forecast.from_dict(data["forecast"])
+            if forecast.reaction is None:
+                raise ValueError("it holds no reaction")
+            return cls(
+                forecast.sender,
+                forecast.schedule,
+                forecast.retry,
+                forecast.reaction,
+                forecast,
+                tuple(_row(row) for row in data["frontier"]),
+                {name: float(data["levels"][name]) for name in forecast.providers},
+                data["risk"] if data["risk"] == "balanced" else float(data["risk"]),
+                answers,
+                int(data["seed"]),
+                dict(data["options"]),
+            )
 
     def save(self, path: str | Path) -> None:
         """Write `to_json` to a file, atomically."""
@@ -282,8 +300,17 @@ class Plan:
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a frontier row from JSON, where null stands for never."""
-    days = ("planned_day", "q10", "q50", "q80", "q90")
-    return {key: np.inf if value is None and key in days else value for key, value in row.items()}
+    never = {key: np.inf for key in ("planned_day", "q10", "q50", "q80", "q90") if row[key] is None}
+    unknown = {"by_deadline": np.nan} if row["by_deadline"] is None else {}
+    numbers = {key: float(row[key]) for key in _NUMBERS if key not in never and key not in unknown}
+    whole_row = {"provider": str(row["provider"]), **numbers, **never, **unknown, "chosen": bool(row["chosen"])}
+    return {key: whole_row[key] for key in ("provider", *_NUMBERS, "chosen")}
+
+
+def _answer(answer: Mapping[str, Any]) -> Answer:
+    provider = answer["provider"]
+    texts = [str(answer[key]) for key in ("name", "text", "remedy")]
+    return Answer(*texts, None if provider is None else str(provider))
 
 
 def target_text(sender: Sender) -> str:

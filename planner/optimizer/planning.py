@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
 
-N_FIT, N_CHOOSE, N_GLANCE = 256, 256, 64
+N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 160, 48, 512
+GLANCE_RISK = 0.15
 SEARCH_SLOT_MINUTES = 60
 REACHING = 0.9
 _REFINEMENTS = 3
@@ -36,7 +37,7 @@ def optimize(
     *,
     risk: str | float | None = None,
     beliefs: Beliefs | None = None,
-    scenarios: int = 400,
+    scenarios: int = 300,
     seed: int = 0,
     retry: Retry = None,
     reaction: Reaction | None = None,
@@ -96,7 +97,9 @@ def optimize(
         levels = [referee.LEVELS[level] for level in picks]
     else:
         tell(0.62, "Setting the risk")
-        drops = _keeping(float(limit), search, horizon, choose.weights, reacting)
+        keep = _scenarios(sender, beliefs, N_KEEP, seed, "keep")
+        run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
+        drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
         levels = [float(limit)] * len(drops)
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
 
@@ -173,37 +176,44 @@ def _search(
     """Judge every risk level on a horizon long enough for the balanced one."""
     from planner.optimizer import referee
 
+    tell(0.05, "Looking how long it takes")
+    n_days = _glance(sender, fit, choose, policies, reaction, seed, most_days)
+    tell(0.12, "Finding the largest ramps")
+    nested = referee.ramps(sender, fit, n_days)
     run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
-    n_days = _glance(sender, fit, most_days)
-    while True:
-        tell(0.05, "Finding the largest ramps")
-        nested = referee.ramps(sender, fit, n_days)
-        drops = [np.full(len(nested), int(level * len(fit))) for level in referee.LEVELS]
-        judged = []
-        for i, of_level in enumerate(drops):
-            tell(0.2 + 0.05 * i, f"Judging a risk of {round(100 * referee.LEVELS[i])} in 100")
-            judged.append(referee.judge(run, referee.volumes_at(nested, of_level), reaction))
-        search = _Search(nested, drops, judged, run)
-        days = _days_of(search, referee.most_balanced(judged, choose.weights))
-        if n_days >= most_days or choose.weights @ np.isfinite(days) >= REACHING:
-            return search
-        n_days = most_days
+    drops = [np.full(len(nested), int(level * len(fit))) for level in referee.LEVELS]
+    judged = []
+    for i, of_level in enumerate(drops):
+        tell(0.2 + 0.05 * i, f"Judging a risk of {round(100 * referee.LEVELS[i])} in 100")
+        judged.append(referee.judge(run, referee.volumes_at(nested, of_level), reaction))
+    return _Search(nested, drops, judged, run)
 
 
-def _glance(sender: Sender, fit: Beliefs, most_days: int) -> int:
-    """Return a horizon that is probably long enough, from a quick look at a cautious ramp."""
+def _glance(
+    sender: Sender,
+    fit: Beliefs,
+    choose: Beliefs,
+    policies: Any,
+    reaction: Reaction,
+    seed: int,
+    most_days: int,
+) -> int:
+    """Return a horizon that is probably long enough: a few scenarios of one middling ramp."""
     from planner.optimizer import referee
 
     few = fit.scenarios(0, min(N_GLANCE, len(fit)))
     nested = referee.ramps(sender, few, most_days)
-    volume = referee.volumes_at(nested, np.full(len(nested), int(0.1 * len(few))))
-    peak = sender.demand(most_days).max(axis=1, initial=0.0)
-    there = (volume >= 0.995 * peak[:, None] - 0.5) & (peak[:, None] > 0.0)
-    mailed = peak > 0.0
-    if not there[mailed].any(axis=1).all():
-        return most_days
-    latest = int(there[mailed].argmax(axis=1).max(initial=0))
-    return int(min(most_days, max(14, 2 * latest + 14)))
+    run = Run(
+        sender,
+        choose.scenarios(0, min(N_GLANCE, len(choose))),
+        policies,
+        _seed(seed, "glance luck"),
+        SEARCH_SLOT_MINUTES,
+    )
+    drops = np.full(len(nested), int(GLANCE_RISK * len(few)))
+    judged = referee.judge(run, referee.volumes_at(nested, drops), reaction)
+    latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
+    return int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
 
 
 def _horizon(search: _Search, picks: Any, weights: Floats) -> int:
@@ -219,33 +229,34 @@ def _days_of(search: _Search, picks: Any) -> Floats:
     return np.asarray(np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0))
 
 
-def _keeping(limit: float, search: _Search, horizon: int, weights: Floats, reaction: Reaction) -> Any:
+def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
     """Return the drops whose risk, measured within the horizon, comes closest to the limit from below, (providers,).
 
-    The dropped share is not the risk. The frontier's measurements are interpolated, the result is measured, and the
-    interpolation refined with it.
+    The dropped share is not the risk. The frontier's measurements are interpolated, the result is measured on more
+    scenarios, and the interpolation refined with it.
     """
     from planner.optimizer import referee
 
     tried = [np.zeros_like(search.drops[0]), *search.drops]
     risks = [np.zeros(len(tried[0])), *(weights @ (each.first_wrong < horizon) for each in search.judged)]
+    measured = []
     for _ in range(_REFINEMENTS):
-        drops = np.array(
-            [_interpolated(limit, [t[p] for t in tried], [r[p] for r in risks]) for p in range(len(tried[0]))]
-        )
-        judged = referee.judge(search.run, referee.volumes_at(search.nested, drops)[:, :horizon], reaction)
+        drops = np.array([_interpolated(limit, tried, risks, p) for p in range(len(tried[0]))])
+        judged = referee.judge(run, referee.volumes_at(search.nested, drops)[:, :horizon], reaction)
+        risk = run.beliefs.weights @ (judged.first_wrong < horizon)
         tried.append(drops)
-        risks.append(weights @ (judged.first_wrong < horizon))
-    measured = np.array(risks)
-    kept = np.where(measured <= limit + 1e-9, np.array(tried), -1)
-    return kept.max(axis=0).clip(0)
+        risks.append(risk)
+        measured.append((drops, risk))
+    keeping = np.stack([np.where(risk <= limit + 1e-9, drops, -1) for drops, risk in measured]).max(axis=0)
+    most_careful = np.stack([drops for drops, _ in measured]).min(axis=0)
+    return np.where(keeping >= 0, keeping, most_careful)
 
 
-def _interpolated(limit: float, drops: list[int], risks: list[float]) -> int:
-    """Return how many drops give a risk, by monotone interpolation of what was measured."""
+def _interpolated(limit: float, tried: list[Any], risks: list[Floats], p: int) -> int:
+    """Return how many drops give a risk at one provider, by monotone interpolation of what was measured."""
+    drops, measured = np.array([each[p] for each in tried]), np.array([each[p] for each in risks])
     order = np.argsort(drops, kind="stable")
-    at = np.array(drops)[order]
-    risk = np.maximum.accumulate(np.array(risks)[order])
+    at, risk = drops[order], np.maximum.accumulate(measured[order])
     if risk[-1] <= limit:
         return int(at[-1])
     above = int(np.argmax(risk > limit))

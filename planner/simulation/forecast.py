@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -42,6 +43,8 @@ REACHED = 0.005
 """Share of the week's largest demand that may be missing on the day the target counts as reached."""
 
 QUANTILES = (0.1, 0.5, 0.9)
+
+MOST_SCENARIOS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,23 +315,24 @@ class Forecast:
         from planner.simulation.simulator import simulate
 
         check_kind(data, "forecast")
-        if data["model"] != MODEL_VERSION:
-            raise InputError(
-                f"This forecast was computed by model {data['model']}, this is model {MODEL_VERSION}. "
-                "Its numbers would change; compute it again to compare."
+        with undamaged("forecast"):
+            if data["model"] != MODEL_VERSION:
+                raise InputError(
+                    f"This forecast was computed by model {data['model']}, this is model {MODEL_VERSION}. "
+                    "Its numbers would change; compute it again to compare."
+                )
+            sender = Sender.from_dict(data["sender"])
+            retry = {name: RetryPolicy.model_validate(policy) for name, policy in data["retry"].items()}
+            reaction = None if data["reaction"] is None else Reaction.model_validate(data["reaction"])
+            return simulate(
+                sender,
+                Schedule.from_dict(data["schedule"]),
+                retry,
+                reaction=reaction,
+                beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
+                seed=data["seed"],
+                slot_minutes=data["slot_minutes"],
             )
-        sender = Sender.from_dict(data["sender"])
-        retry = {name: RetryPolicy.model_validate(policy) for name, policy in data["retry"].items()}
-        reaction = None if data["reaction"] is None else Reaction.model_validate(data["reaction"])
-        return simulate(
-            sender,
-            Schedule.from_dict(data["schedule"]),
-            retry,
-            reaction=reaction,
-            beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
-            seed=data["seed"],
-            slot_minutes=data["slot_minutes"],
-        )
 
     def save(self, path: str | Path) -> None:
         """Write `to_json` to a file, atomically."""
@@ -444,6 +448,16 @@ def check_kind(data: Any, kind: str) -> None:
         raise InputError(f"This {kind} has format {data.get('format')}; this version reads format {FORMAT}.")
 
 
+@contextmanager
+def undamaged(kind: str) -> Iterator[None]:
+    """Turn whatever goes wrong while a document of ours is read into an InputError: somebody has edited or cut it."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, zlib.error) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error).split("\n", 1)[0]
+        raise InputError(f"This {kind} is damaged: {what}. Save it again with the planner.") from error
+
+
 def read_text(path: str | Path, kind: str) -> str:
     """Return a file's text; errors name the file."""
     try:
@@ -492,12 +506,18 @@ def _beliefs_recipe(beliefs: Beliefs) -> dict[str, Any]:
 def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
     from planner.simulation.beliefs import draw
 
+    if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:
+        raise ValueError(f"it wants {recipe['scenarios']} scenarios")
     if recipe["prior"]:
         return draw(sender, recipe["scenarios"], recipe["seed"])
-    raw = zlib.decompress(base64.b64decode(recipe["values"]))
     shape = (recipe["scenarios"], len(recipe["providers"]), len(PARAMETERS))
+    # a few bytes can unpack to more than the memory holds
+    raw = zlib.decompressobj().decompress(base64.b64decode(recipe["values"]), 8 * int(np.prod(shape)))
     values = np.frombuffer(raw).reshape(shape).copy()
-    return Beliefs(tuple(recipe["providers"]), values, np.array(recipe["weights"]))
+    weights = np.array(recipe["weights"], dtype=float)
+    if weights.shape != shape[:1] or not (np.isfinite(values).all() and (weights >= 0.0).all() and weights.sum() > 0.0):
+        raise ValueError("its beliefs are no numbers, or lack a weight")
+    return Beliefs(tuple(recipe["providers"]), values, weights)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -315,6 +315,8 @@ def _slots(  # type: ignore[no-untyped-def]
     length = occupied.shape[0]
     n_slots = pace.shape[0]
     size = max(1.0, hourly_share * tolerated)
+    # where the destination rests, single messages decide when: they then get luck of their own
+    few = _FEW if pause_slots > 0 else 0.0
     coarse = max(1, int(7200.0 / slot_seconds))
     refill = hourly_share * tolerated * slot_seconds / 3600.0
     bucket = size if limiter[BUCKET] < 0.0 else min(limiter[BUCKET], size)
@@ -553,7 +555,9 @@ def _slots(  # type: ignore[no-untyped-def]
                     else:
                         if wait_n[row] > 1:
                             u = uniform(key, _WAIT + 16 * (cell * 8 + cause))
-                            n_parts = int(n) if n <= _FEW else (1 if cell % N_FATES == HOPELESS else _MOST_PARTS)
+                            n_parts = 1 if cell % N_FATES == HOPELESS else int(min(n, _MOST_PARTS))
+                            if n <= few:
+                                n_parts = int(n)
                     v = uniform(key, _WAIT + 16 * (cell * 8 + 6)) if n_parts > 1 else 0.0
                     before = 0.0
                     o = 0
@@ -561,7 +565,7 @@ def _slots(  # type: ignore[no-untyped-def]
                         if sampled:
                             upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + v)
                             quantile = (part_number + u) / n_parts
-                            if n <= _FEW:  # one by one, each with its own luck
+                            if n <= few:  # one by one, each with its own luck
                                 quantile = uniform(key, _ONE + 16 * (cell * 128 + cause * 8 + part_number))
                                 o = 0
                             while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:

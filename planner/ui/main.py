@@ -8,9 +8,7 @@ from planner.ui.views import plan
 def main() -> None:
     """Draw the page that is open."""
     st.set_page_config(page_title="Warmup planner", layout="wide", initial_sidebar_state=410)
-    st.navigation(
-        [st.Page(plan.render, title="Plan", url_path="plan", default=True)], position="hidden"
-    ).run()
+    st.navigation([st.Page(plan.render, title="Plan", url_path="plan", default=True)], position="hidden").run()
 
 
 if __name__ == "__main__":

@@ -134,9 +134,7 @@ def _who(asked: Questions) -> None:
 
 
 def _audience(base: wp.Sender, each: bool) -> pd.DataFrame:
-    frame = pd.DataFrame(
-        {"provider": list(base.audience.providers), "share": list(base.audience.providers.values())}
-    )
+    frame = pd.DataFrame({"provider": list(base.audience.providers), "share": list(base.audience.providers.values())})
     return frame.assign(volume=base.targets()) if each else frame
 
 
@@ -150,9 +148,7 @@ def _audience_columns(each: bool) -> dict[str, Any]:
         "share": st.column_config.NumberColumn("Share", min_value=0.0, width=70),
     }
     if each:
-        columns["volume"] = st.column_config.NumberColumn(
-            "Target a day", min_value=0, step=1, format="localized"
-        )
+        columns["volume"] = st.column_config.NumberColumn("Target a day", min_value=0, step=1, format="localized")
     return columns
 
 
@@ -217,9 +213,7 @@ def _when(asked: Questions) -> None:
 
 def _history(asked: Questions) -> None:
     old = {name: asked.old(f"history.{name}") for name in _HISTORY}
-    each = st.toggle(
-        "Differs by provider", any(isinstance(v, dict) for v in old.values()), key=state.key("past")
-    )
+    each = st.toggle("Differs by provider", any(isinstance(v, dict) for v in old.values()), key=state.key("past"))
     if each:
         return _history_by_provider(asked)
     for name in _HISTORY:
@@ -232,9 +226,7 @@ def _history(asked: Questions) -> None:
 
 def _history_by_provider(asked: Questions) -> None:
     domain, ip, idle = asked.base.past()
-    frame = pd.DataFrame(
-        {"provider": asked.base.provider_names, "domain": domain, "ip": ip, "idle_days": idle}
-    )
+    frame = pd.DataFrame({"provider": asked.base.provider_names, "domain": domain, "ip": ip, "idle_days": idle})
     columns: dict[str, Any] = {
         name: st.column_config.NumberColumn(
             widgets.label(f"history.{name}"),
@@ -248,9 +240,7 @@ def _history_by_provider(asked: Questions) -> None:
     rows = widgets.table("history", shown, columns, growing=False)
     mailed = asked.changes["audience.providers"]
     for name in _HISTORY:
-        values = {
-            one: row[name] or 0 for one, row in zip(frame["provider"], rows, strict=True) if one in mailed
-        }
+        values = {one: row[name] or 0 for one, row in zip(frame["provider"], rows, strict=True) if one in mailed}
         asked.take(f"history.{name}", {one: round(n) for one, n in values.items()})
 
 
@@ -274,9 +264,7 @@ def _engagement(asked: Questions) -> None:
             "Bounces %", format="%.3g", min_value=0.0, max_value=20.0, width=75
         ),
     }
-    rows = widgets.table(
-        "segments", frame, columns, title=widgets.described("audience.segments").description or ""
-    )
+    rows = widgets.table("segments", frame, columns, title=widgets.described("audience.segments").description or "")
     asked.take("audience.segments", [_segment(row, percent) for row in rows] or None)
 
 
@@ -317,9 +305,7 @@ def _span(row: dict[str, Any]) -> dict[str, Any]:
 
 def _shape(asked: Questions) -> None:
     old = asked.old("target.weekday_shape")
-    frame = pd.DataFrame(
-        {"day": _WEEKDAYS.values(), "share": [100.0 * old.get(day, 1.0) for day in _WEEKDAYS]}
-    )
+    frame = pd.DataFrame({"day": _WEEKDAYS.values(), "share": [100.0 * old.get(day, 1.0) for day in _WEEKDAYS]})
     columns = {
         "day": st.column_config.TextColumn("Day", disabled=True),
         "share": st.column_config.NumberColumn("% of a full day", min_value=0.0, max_value=100.0),
@@ -327,9 +313,7 @@ def _shape(asked: Questions) -> None:
     title = f"{widgets.label('target.weekday_shape')}"
     rows = widgets.table("shape", frame, columns, title=title, growing=False)
     shares = {day: row["share"] for day, row in zip(_WEEKDAYS, rows, strict=True)}
-    asked.take(
-        "target.weekday_shape", {d: round(s / 100, 6) for d, s in shares.items() if s not in (None, 100.0)}
-    )
+    asked.take("target.weekday_shape", {d: round(s / 100, 6) for d, s in shares.items() if s not in (None, 100.0)})
 
 
 def _kind_and_rest(asked: Questions) -> None:

@@ -51,9 +51,7 @@ def tomorrow(plan: wp.Plan) -> None:
     frame = wording.named(plan.tomorrow(day))
     frame.columns = ["Provider", "Messages", "At most per hour"]
     shown = frame.assign(Provider=frame["Provider"].map(plain))  # cells are Markdown
-    st.table(
-        shown.style.format("{:,.0f}", subset=list(frame.columns[1:])), border="horizontal", hide_index=True
-    )
+    st.table(shown.style.format("{:,.0f}", subset=list(frame.columns[1:])), border="horizontal", hide_index=True)
     _pace(plan, int(frame["Messages"].sum()))
     _copies(frame, day)
 
@@ -158,9 +156,7 @@ def assumptions(plan: wp.Plan) -> None:
 def downloads(plan: wp.Plan) -> None:
     """Offer the plan and the sender as files."""
     with st.container(horizontal=True):
-        st.download_button(
-            "Plan as CSV", wording.csv(plan.to_frame()), "plan.csv", "text/csv", on_click="ignore"
-        )
+        st.download_button("Plan as CSV", wording.csv(plan.to_frame()), "plan.csv", "text/csv", on_click="ignore")
         st.download_button("Plan as JSON", plan.to_json(), "plan.json", "application/json", on_click="ignore")
         st.download_button(
             "Sender as YAML",

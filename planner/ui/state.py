@@ -131,9 +131,7 @@ def _counted(content: bytes) -> wp.Sender:
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise wp.InputError(
-            "The list is no plain text. Save it as text (UTF-8), one address a line."
-        ) from None
+        raise wp.InputError("The list is no plain text. Save it as text (UTF-8), one address a line.") from None
     before = _visit().answered
     old = before.to_dict()
     audience = type(before.audience).from_addresses(lines).model_dump(mode="json")
@@ -191,9 +189,7 @@ def plan(sender: wp.Sender, progress: Progress) -> wp.Plan:
     visit.answered = sender
     if visit.stopped == sender.fingerprint():
         raise wp.Cancelled
-    made: wp.Plan = _shelf().get(
-        ("plan", sender.fingerprint()), lambda: wp.optimize(sender, progress=progress)
-    )
+    made: wp.Plan = _shelf().get(("plan", sender.fingerprint()), lambda: wp.optimize(sender, progress=progress))
     visit.last_plan, visit.stopped = made, None
     return made
 

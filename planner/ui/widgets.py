@@ -77,9 +77,7 @@ def without_separators(text: str) -> str:
 def whole(field: str, value: int) -> int:
     """Ask for a small whole number, between the field's bounds."""
     limits = described(field).metadata
-    low, high = (
-        next((int(getattr(one, name)) for one in limits if hasattr(one, name)), None) for name in ("ge", "le")
-    )
+    low, high = (next((int(getattr(one, name)) for one in limits if hasattr(one, name)), None) for name in ("ge", "le"))
     return int(st.number_input(label(field), low, high, value, key=state.key(field), help=help_of(field)))
 
 

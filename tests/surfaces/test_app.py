@@ -91,11 +91,7 @@ def test_first_look_has_its_pictures(first):
 
 
 def test_first_look_asks_at_most_eight_questions(first):
-    asked = [
-        field.label
-        for kind in ("text_input", "number_input", "date_input")
-        for field in first.sidebar.get(kind)
-    ]
+    asked = [field.label for kind in ("text_input", "number_input", "date_input") for field in first.sidebar.get(kind)]
     folded = [field.label for box in first.sidebar.expander for field in box.text_input]
     assert len(set(asked) - set(folded)) + len(["who", "domain", "days"]) <= 8
 
@@ -255,9 +251,7 @@ INPUTS = [
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize(
-    ("act", "field", "expected"), INPUTS, ids=[f"{n}-{row[1]}" for n, row in enumerate(INPUTS)]
-)
+@pytest.mark.parametrize(("act", "field", "expected"), INPUTS, ids=[f"{n}-{row[1]}" for n, row in enumerate(INPUTS)])
 def test_input_reaches_its_field(act, field, expected):
     app = visit()
     act(app)
@@ -413,9 +407,7 @@ def test_no_raw_html_anywhere():
 
 def test_state_stays_in_its_module():
     others = [path for path in (ROOT / "planner" / "ui").rglob("*.py") if path.name != "state.py"]
-    assert not any(
-        re.search(r"session_state|cache_(data|resource)|query_params", path.read_text()) for path in others
-    )
+    assert not any(re.search(r"session_state|cache_(data|resource)|query_params", path.read_text()) for path in others)
 
 
 # --- parts

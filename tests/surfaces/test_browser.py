@@ -164,9 +164,7 @@ def test_light_and_dark(browser, server, dark):
 
 def luminance(page: Page, kind: str) -> float:
     return brightness(
-        page.get_by_test_id("stApp").evaluate(
-            "(node, kind) => getComputedStyle(node).getPropertyValue(kind)", kind
-        )
+        page.get_by_test_id("stApp").evaluate("(node, kind) => getComputedStyle(node).getPropertyValue(kind)", kind)
     )
 
 

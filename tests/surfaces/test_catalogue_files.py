@@ -90,9 +90,7 @@ def test_the_default_row_of_all(tmp_path):
 
 def test_a_number_for_one_recipient_domain_stays_one(tmp_path):
     text = "priors:\n  cold_allowance: {low: 5, typical: 50, high: 500}\n"
-    prior = (
-        catalogue(lay(tmp_path, {"providers/other.yaml": text})).provider("other").priors["cold_allowance"]
-    )
+    prior = catalogue(lay(tmp_path, {"providers/other.yaml": text})).provider("other").priors["cold_allowance"]
     assert prior.unit == "messages/day/IP per recipient domain"
 
 
@@ -373,9 +371,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "planner.inputs.catalogue", *arguments]
     root = Path(__file__).resolve().parents[2]
     environment = os.environ | {"PYTHONPATH": str(root)}
-    return subprocess.run(
-        command, capture_output=True, text=True, env=environment, cwd=root, check=False, timeout=60
-    )
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, check=False, timeout=60)
 
 
 def test_the_validator_as_a_command(tmp_path):

@@ -63,9 +63,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2
-) -> str:
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
     """Run `main` on something wrong; gives the message, and finds nothing printed or left behind."""
     before = {path: path.read_bytes() for path in Path.cwd().rglob("*") if path.is_file()}
     monkeypatch.setattr(sys, "argv", ["warmup", *arguments])
@@ -82,9 +80,7 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     """The command as a process of its own."""
     command = [sys.executable, "-m", "planner", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=environment, check=False, **options
-    )
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False, **options)
 
 
 # --- plan
@@ -158,15 +154,11 @@ def test_simulate_a_published_schedule() -> None:
 
 
 def test_simulate_blindly_or_by_another_rule() -> None:
-    blind = run(
-        "simulate", "small.yaml", "--published", "onesignal", "--days", "5", "--no-reaction", *FEW, "--json"
-    )
+    blind = run("simulate", "small.yaml", "--published", "onesignal", "--days", "5", "--no-reaction", *FEW, "--json")
     data = json.loads(blind.stdout)
     assert data["reaction"] is None
     assert len(data["schedule"]["volume"][0][0]) == 5
-    other = run(
-        "simulate", "small.yaml", "--published", "onesignal", "--reaction", "owlat", *FEW, "--json"
-    ).stdout
+    other = run("simulate", "small.yaml", "--published", "onesignal", "--reaction", "owlat", *FEW, "--json").stdout
     assert json.loads(other)["reaction"]["name"] == "Owlat"
 
 
@@ -320,9 +312,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables_of_strangers(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tables_of_strangers(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     content, says = TABLES[name]
     Path("mine.csv").write_bytes(content)
     assert says in refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "mine.csv", *FEW)
@@ -341,18 +331,14 @@ PLANS = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_plans_of_strangers(
-    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_plans_of_strangers(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     Path("bad.json").write_text(PLANS[name])
     message = refused(monkeypatch, capsys, "simulate", "small.yaml", "--plan", "bad.json")
     assert message.startswith("bad.json:")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
-def test_a_pipe_for_a_table_does_not_hang(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pipe_for_a_table_does_not_hang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     os.mkfifo("mine.csv")
     monkeypatch.setattr(Path, "read_bytes", lambda _: b"")  # nor must this test read it
     assert "is no file" in refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "mine.csv")
@@ -390,9 +376,7 @@ def test_a_running_plan_can_be_stopped(folder: Path) -> None:
     sender = ROOT / "data" / "examples" / "shop-migration.yaml"
     command = [sys.executable, "-m", "planner", "plan", str(sender), "--scenarios", "10000"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-    ) as job:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as job:
         time.sleep(4)
         job.send_signal(signal.SIGINT)
         out, err = job.communicate(timeout=60)
@@ -425,9 +409,7 @@ def test_program_refuses_in_time() -> None:
 
 def test_help_is_quick_and_light() -> None:
     probe = f"import sys, planner.cli; print([name for name in {HEAVY} if name in sys.modules])"
-    loaded = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout.strip() == "[]"
     seconds = []
     for _ in range(3):

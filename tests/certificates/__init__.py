@@ -1,0 +1,1 @@
+"""The envelope against what it claims: a recursion by hand, brute force, and the simulation."""
