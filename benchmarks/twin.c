@@ -285,6 +285,7 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
     const double size = most(1.0, hourly_share * tolerated);
     const int64_t two_hours = (int64_t)(7200.0 / slot_seconds), coarse = two_hours > 1 ? two_hours : 1;
     const double refill = hourly_share * tolerated * slot_seconds / 3600.0;
+    const double few = pause_slots > 0 ? FEW : 0.0;
     double bucket = limiter->bucket < 0.0 ? size : least(limiter->bucket, size);
     double closed_until = limiter->closed_until;
     int64_t rest_until = limiter->rest_until;
@@ -506,7 +507,7 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                     double u = 0.0, before = 0.0;
                     if (wait_n[row] > 1) {
                         u = uniform(key, P_WAIT + 16 * (cell * 8 + cause));
-                        n_parts = n <= FEW ? (int64_t)n : hopeless ? 1 : MOST_PARTS;
+                        n_parts = n <= few ? (int64_t)n : hopeless ? 1 : (int64_t)least(n, MOST_PARTS);
                     }
                     const double start = k == 0 ? due->age[j] : due->start[j];
                     const double v = n_parts > 1 ? uniform(key, P_WAIT + 16 * (cell * 8 + 6)) : 0.0;
@@ -514,7 +515,7 @@ static void slots(const Inputs *in, int64_t s, int64_t p, int64_t d, const doubl
                         double until = n, quantile = ((double)number + u) / (double)n_parts;
                         if (number < n_parts - 1)
                             until = floor(n * (double)(number + 1) / (double)n_parts + v);
-                        if (n <= FEW) {
+                        if (n <= few) {
                             quantile = uniform(key, P_ONE + 16 * (cell * 128 + cause * 8 + number));
                             o = 0;
                         }

@@ -24,7 +24,6 @@ from planner.simulation.forecast import (
     FORMAT,
     MODEL_VERSION,
     Forecast,
-    about,
     check_kind,
     quantiles,
     read_text,
@@ -32,7 +31,7 @@ from planner.simulation.forecast import (
     undamaged,
 )
 from planner.simulation.simulator import simulate
-from planner.vocabulary import day_text, in_100, rounded, short_day
+from planner.vocabulary import day_text, in_100, short_day
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -283,11 +282,10 @@ class Plan:
         return self.schedule.dates.index(day)
 
     def _trouble_text(self) -> str:
-        n = int((self.sender.targets() > 0.0).sum())
         slowest = self.holds_back()
-        held = f"{catalogue().provider(slowest).name} holds you back. " if slowest and n > 1 else ""
-        expected = float(self.forecast.risk().sum())
-        return f"{held}Expect a throttled day at {about(expected)} of your {n} providers."
+        alone = len(self.sender.provider_names) == 1
+        held = "" if slowest is None or alone else f"{_holds_back_text(slowest)} "
+        return held + self.forecast.trouble_text()
 
     def _deadline_text(self, deadline: Mapping[str, Any]) -> str:
         text = f"Deadline {day_text(deadline['by'])}: {in_100(deadline['p'])}."
@@ -309,11 +307,11 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _answer(answer: Mapping[str, Any]) -> Answer:
     provider = answer["provider"]
-    texts = [str(answer[key]) for key in ("name", "text", "remedy")]
-    return Answer(*texts, None if provider is None else str(provider))
+    name, text, remedy = (str(answer[key]) for key in ("name", "text", "remedy"))
+    return Answer(name, text, remedy, None if provider is None else str(provider))
 
 
-def target_text(sender: Sender) -> str:
-    """Say the target: '100,000 a day'."""
-    per = "a send" if sender.target.per == "send" else "a day"
-    return f"{rounded(float(sender.targets().sum()))} {per}"
+def _holds_back_text(provider: str) -> str:
+    name = catalogue().provider(provider).name
+    many = " and " in name or name.startswith("All ")
+    return f"{name} {'hold' if many else 'holds'} you back."

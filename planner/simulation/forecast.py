@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -254,7 +255,7 @@ class Forecast:
 
     def summary(self) -> str:
         """Say in a few sentences when the target is reached, what trouble to expect and what is lost."""
-        return "\n".join([self.headline(), self._trouble_text(), self._loss_text()])
+        return "\n".join([self.headline(), self.trouble_text(), self._loss_text()])
 
     def headline(self) -> str:
         """Say when the target is reached, and how sure that is."""
@@ -330,8 +331,8 @@ class Forecast:
                 retry,
                 reaction=reaction,
                 beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
-                seed=data["seed"],
-                slot_minutes=data["slot_minutes"],
+                seed=index(data["seed"]),
+                slot_minutes=index(data["slot_minutes"]),
             )
 
     def save(self, path: str | Path) -> None:
@@ -363,10 +364,12 @@ class Forecast:
     def _date(self, day: float) -> date:
         return self.days[0] + timedelta(days=int(day))
 
-    def _trouble_text(self) -> str:
-        mailed = self.sender.targets() > 0.0
-        expected = float(self.risk()[mailed].sum())
-        return f"Expect a throttled day at {about(expected)} of your {int(mailed.sum())} providers."
+    def trouble_text(self) -> str:
+        """Say how many providers will probably throttle on some day."""
+        n = int((self.sender.targets() > 0.0).sum())
+        if n == 1:
+            return f"A throttled day: {in_100(float(self.risk().max()))}."
+        return f"Expect a throttled day at {about(float(self.risk().sum()))} of your {n} providers."
 
     def _loss_text(self) -> str:
         totals = self.totals()
@@ -509,7 +512,7 @@ def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
     if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:
         raise ValueError(f"it wants {recipe['scenarios']} scenarios")
     if recipe["prior"]:
-        return draw(sender, recipe["scenarios"], recipe["seed"])
+        return draw(sender, index(recipe["scenarios"]), index(recipe["seed"]))
     shape = (recipe["scenarios"], len(recipe["providers"]), len(PARAMETERS))
     # a few bytes can unpack to more than the memory holds
     raw = zlib.decompressobj().decompress(base64.b64decode(recipe["values"]), 8 * int(np.prod(shape)))

@@ -154,6 +154,13 @@ def test_a_sender_that_cannot_grow_is_told_a_change_that_helps(case):
     assert (reached.max(axis=1) >= 0.995 * helped(mailer, answer.remedy).targets() - 0.5).all()
 
 
+@pytest.mark.xfail(reason="the lower target is rounded, half the time upwards")
+def test_a_lower_target_is_not_rounded_above_what_is_reached():
+    mailer = sender(target={"volume": 300_000_000}, history={"domain": 700})
+    _, (answer,) = growth_of(mailer, n_days=40)
+    assert growth_of(helped(mailer, answer.remedy), n_days=40)[1] == ()
+
+
 @pytest.mark.parametrize(("case", "n"), [("another day", 2), ("two more days", 3)])
 def test_the_smallest_change_is_named(case, n):
     mailer, _ = GROWTH[case]
@@ -235,7 +242,9 @@ def test_balanced_levels_are_levels_of_the_frontier():
 
 def test_the_frontier_has_a_row_per_provider_and_level(hurried):
     rows = hurried.frontier
-    columns = "provider risk planned_day q10 q50 q80 q90 missing by_deadline measured_risk wrong_days delayed lost chosen"
+    columns = (
+        "provider risk planned_day q10 q50 q80 q90 missing by_deadline measured_risk wrong_days delayed lost chosen"
+    )
     assert rows.columns.tolist() == columns.split()
     assert len(rows) == 3 * len(referee.LEVELS)
     assert set(rows["provider"]) == {"gmail", "yahoo", "all"}
