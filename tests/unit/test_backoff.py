@@ -24,7 +24,7 @@ POLICIES = (
 
 
 @pytest.mark.parametrize("jitter", [0.0, 1e-6, 0.05, 0.2, 0.5, 0.9])
-@pytest.mark.parametrize("wait", [0.001, 0.07, 0.33, 0.5, 1.0, 1.25, 2.0, 3.9, 16.0, 100.3, 2880.0])
+@pytest.mark.parametrize("wait", [0.001, 0.07, 0.33, 0.5, 1.0, 1.25, 2.0, 3.9, 16.0, 100.3])
 def test_the_mean_wait_is_kept(wait, jitter):
     first, shares, waits = due_slots(wait, jitter)
     offsets = first + np.arange(len(shares))
@@ -142,7 +142,8 @@ def test_jittered_waits_are_early_by_chance():
 
 def test_the_first_retry_waits_what_greylisting_waits_and_later_ones_the_backoff():
     policy = RetryPolicy(first_seconds={"greylisting": 600, "limit": 3600}, growth=1, cap_seconds=DAY, jitter=0)
-    assert_allclose(early(policy, 599.0, 601.0, 4201.0), [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]])
+    assert_allclose(early(policy, 599.0, 610.0, 4190.0), [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]])
+    assert_allclose(early(policy, 4210.0, 7790.0), [[1, 1, 1, 0], [1, 1, 1, 0]])
 
 
 def test_scenarios_with_different_delays_are_judged_each_by_its_own():
