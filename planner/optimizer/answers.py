@@ -75,7 +75,7 @@ def cannot_grow(
     remedy = _more_days(sender, beliefs, drops, n_days) or _more_ips(sender, beliefs, drops, n_days)
     if not remedy:
         share = float((volume.max(axis=1)[slow] / targets[slow]).min())
-        remedy = f"A target of {rounded(share * float(targets.sum()))} a day is reached."
+        remedy = f"A target of {whole(_two_digits_below(share * float(targets.sum())))} a day is reached."
     return (Answer("cannot_grow", text, remedy, sender.provider_names[p]),)
 
 
@@ -151,6 +151,12 @@ def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> bo
     ]
     mailed = sender.demand(n_days).max(axis=1) > 0.0
     return bool((np.array(peaks) >= NEARLY * targets - 0.5)[mailed].all())
+
+
+def _two_digits_below(volume: float) -> float:
+    """Round down to two significant digits: a promise must not be rounded up."""
+    unit = 10.0 ** max(0, int(np.floor(np.log10(max(volume, 1.0)))) - 1)
+    return float(np.floor(volume / unit) * unit)
 
 
 def _order(day: str) -> int:

@@ -88,10 +88,13 @@ def optimize(
     tell(0.0, "Drawing scenarios")
     fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
     choose = _scenarios(sender, beliefs, N_CHOOSE, seed, "choose")
-    search = _search(sender, fit, choose, policies, reacting, seed, most_days, tell)
+    search = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
 
     picks = referee.most_balanced(search.judged, choose.weights)
     horizon = _horizon(search, picks, choose.weights)
+    if limit != "balanced":  # a more cautious plan may need longer
+        below = max(0, int(np.searchsorted(referee.LEVELS, float(limit) + 1e-9)) - 1)
+        horizon = max(horizon, _horizon(search, np.full_like(picks, below), choose.weights))
     if limit == "balanced":
         drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
         levels = [referee.LEVELS[level] for level in picks]
@@ -169,6 +172,7 @@ def _search(
     choose: Beliefs,
     policies: Any,
     reaction: Reaction,
+    limit: str | float,
     seed: int,
     most_days: int,
     tell: Progress,
@@ -177,7 +181,8 @@ def _search(
     from planner.optimizer import referee
 
     tell(0.05, "Looking how long it takes")
-    n_days = _glance(sender, fit, choose, policies, reaction, seed, most_days)
+    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, float(limit))
+    n_days = _glance(sender, fit, choose, policies, reaction, caution, seed, most_days)
     tell(0.12, "Finding the largest ramps")
     nested = referee.ramps(sender, fit, n_days)
     run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
@@ -195,6 +200,7 @@ def _glance(
     choose: Beliefs,
     policies: Any,
     reaction: Reaction,
+    caution: float,
     seed: int,
     most_days: int,
 ) -> int:
@@ -210,7 +216,7 @@ def _glance(
         _seed(seed, "glance luck"),
         SEARCH_SLOT_MINUTES,
     )
-    drops = np.full(len(nested), int(GLANCE_RISK * len(few)))
+    drops = np.full(len(nested), int(caution * len(few)))
     judged = referee.judge(run, referee.volumes_at(nested, drops), reaction)
     latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
     return int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days

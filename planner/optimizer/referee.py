@@ -50,7 +50,9 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     world = worlds(sender, beliefs, 3600.0)
     demand = sender.demand(n_days)
     complaint, bounce = _rates(sender, demand)
-    hours = min(24.0, sender.window_hours + 1.0 - SLOT_HOURS)
+    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
+    opens_hours = sender.window_slots(60)[0]
+    hours = min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
     most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)

@@ -12,6 +12,9 @@ from planner.vocabulary import Cause, Floats
 
 _CAUSES = tuple(Cause)
 
+_GREY_STEP = 5.0
+"""Grid for ages of greylisted mail, seconds; the same for all scenarios, so that none depends on the others."""
+
 
 class Backoff(NamedTuple):
     """Tables of all providers' policies; P providers, F distinct first waits, A attempts.
@@ -121,7 +124,7 @@ def still_early(policy: RetryPolicy, delays: Floats, n_attempts: int) -> Floats:
     """
     chance = np.zeros((len(delays), n_attempts))
     chance[:, 0] = 1.0
-    step = max(float(delays.max()) / 2000.0, 0.5)
+    step = _GREY_STEP
     age = np.zeros(int(np.ceil(delays.max() / step)) + 2)
     age[0] = 1.0
     before = np.ones(len(delays))
@@ -144,7 +147,8 @@ def _attempts(policy: RetryPolicy, first: float) -> int:
 
 def _mean_waits(low: float, high: float, offsets: Any) -> Floats:
     """Mean of a wait uniform in [low, high] given the slot in which it ends, slots."""
-    wait = low + (high - low) * (np.arange(400) + 0.5) / 400
+    n = max(400, 8 * int(high - low))
+    wait = low + (high - low) * (np.arange(n) + 0.5) / n
     weight = np.maximum(1e-12, 1.0 - np.abs(wait - offsets[:, None]))
     return np.asarray((weight @ wait) / weight.sum(axis=1))
 

@@ -65,7 +65,9 @@ class Beliefs:
     def scenarios(self, first: int, last: int) -> Beliefs:
         """Return the scenarios first..last-1 with their weights made to sum to 1."""
         weights = self.weights[first:last]
-        return Beliefs(self.providers, self.values[first:last].copy(), weights / weights.sum(), self.seed)
+        return Beliefs(
+            self.providers, self.values[first:last].copy(), weights / weights.sum(), None if first else self.seed
+        )
 
     def for_providers(self, providers: tuple[str, ...]) -> Beliefs:
         """Return the beliefs about these providers, in this order.

@@ -25,7 +25,7 @@ from planner.inputs.schedule import Schedule
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
 from planner.simulation import layout
-from planner.simulation.beliefs import Beliefs
+from planner.simulation.beliefs import Beliefs, draw
 from planner.vocabulary import Bools, Cause, Confidence, Floats, day_text, in_100, rounded, short_day
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Forecast:
     def reached(self) -> Floats:
         """First day on which the target is reached, (scenarios, providers) float array, inf for never."""
         demand = self.sender.demand(len(self.days))
-        return reached_days(self.injected, self.wrong_days(), demand)
+        days = reached_days(self.injected, self.wrong_days(), demand)
+        return days if demand.any() else np.full_like(days, np.inf)
 
     @property
     def reached_by_all(self) -> Floats:
@@ -290,7 +291,7 @@ class Forecast:
             "schedule": self.schedule.to_dict(),
             "retry": {name: policy.model_dump(mode="json") for name, policy in self.retry.items()},
             "reaction": None if self.reaction is None else self.reaction.model_dump(mode="json"),
-            "beliefs": _beliefs_recipe(self.beliefs),
+            "beliefs": _beliefs_recipe(self.sender, self.beliefs),
             "seed": self.seed,
             "slot_minutes": self.slot_minutes,
             "reach": records(self.reach()),
@@ -492,9 +493,9 @@ def _histogram_quantile(counts: Floats, q: float) -> float:
     return float(layout.SHORTEST_DELAY * 2.0 ** (max(0, b - 0.5) / layout.BINS_PER_DOUBLING))
 
 
-def _beliefs_recipe(beliefs: Beliefs) -> dict[str, Any]:
-    """Return the prior's seed and size, or the whole beliefs, packed."""
-    if beliefs.seed is not None:
+def _beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
+    """Return the prior's seed and size where these draw the same beliefs again, else the whole beliefs, packed."""
+    if beliefs.seed is not None and beliefs == draw(sender, len(beliefs), beliefs.seed):
         return {"prior": True, "seed": beliefs.seed, "scenarios": len(beliefs)}
     packed = zlib.compress(np.ascontiguousarray(beliefs.values).tobytes(), 9)
     return {

@@ -453,7 +453,7 @@ def _slots(  # type: ignore[no-untyped-def]
                             late = 0.5 * (1.0 + spread) ** 2 if spread < 0.0 else 1.0 - 0.5 * (1.0 - spread) ** 2
                             chance = (1.0 - rested) * chance + rested * late
                     if chance > 0.0:
-                        n = part(left[j], chance, key, _GREY + 16 * cell, sampled)
+                        n = part(left[j], chance, key, _GREY + 16 * _lucky(cell, n_classes), sampled)
                         day[DEFERRED + GREYLISTING] += n
                         deferred[j] += n
                         again[j] += n
@@ -486,7 +486,7 @@ def _slots(  # type: ignore[no-untyped-def]
                     cell = cell_of[j]
                     if n <= 0.0:
                         continue
-                    bounced = part(n, mean_bad[j], key, _BAD + 16 * cell, sampled)
+                    bounced = part(n, mean_bad[j], key, _BAD + 16 * _lucky(cell, n_classes), sampled)
                     day[HARD_BOUNCED] += bounced
                     n -= bounced
                     day[DELIVERED] += n
@@ -520,6 +520,7 @@ def _slots(  # type: ignore[no-untyped-def]
                 if total <= 0.0:
                     continue
                 cell = cell_of[j]
+                lucky = _lucky(cell, n_classes)
                 k = cell // n_classes
                 group = (cell % n_classes) // N_FATES
                 if k == 0:
@@ -554,11 +555,11 @@ def _slots(  # type: ignore[no-untyped-def]
                         n_parts = 2
                     else:
                         if wait_n[row] > 1:
-                            u = uniform(key, _WAIT + 16 * (cell * 8 + cause))
+                            u = uniform(key, _WAIT + 16 * (lucky * 8 + cause))
                             n_parts = 1 if cell % N_FATES == HOPELESS else int(min(n, _MOST_PARTS))
                             if n <= few:
                                 n_parts = int(n)
-                    v = uniform(key, _WAIT + 16 * (cell * 8 + 6)) if n_parts > 1 else 0.0
+                    v = uniform(key, _WAIT + 16 * (lucky * 8 + 6)) if n_parts > 1 else 0.0
                     before = 0.0
                     o = 0
                     for part_number in range(n_parts):
@@ -566,7 +567,7 @@ def _slots(  # type: ignore[no-untyped-def]
                             upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + v)
                             quantile = (part_number + u) / n_parts
                             if n <= few:  # one by one, each with its own luck
-                                quantile = uniform(key, _ONE + 16 * (cell * 128 + cause * 8 + part_number))
+                                quantile = uniform(key, _ONE + 16 * (lucky * 128 + cause * 8 + part_number))
                                 o = 0
                             while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:
                                 o += 1
@@ -575,7 +576,7 @@ def _slots(  # type: ignore[no-untyped-def]
                             if cell % N_FATES == HOPELESS:  # never meets the limiter: gathered in coarser steps
                                 step = min(coarse, max(1, offset // 2))
                                 beyond = (now + offset) % step
-                                up = uniform(key, _WAIT + 16 * (cell * 8 + 7)) * step < beyond
+                                up = uniform(key, _WAIT + 16 * (lucky * 8 + 7)) * step < beyond
                                 offset += step - beyond if up and beyond > 0 else -beyond
                         else:
                             share = mean - np.floor(mean)
@@ -612,6 +613,14 @@ def _slots(  # type: ignore[no-untyped-def]
     limiter[REST_UNTIL] = rest_until
     limiter[TROUBLE] = 1.0 if trouble else 0.0
     limiter[OLDEST] = oldest
+
+
+@compiled
+def _lucky(cell, n_classes):  # type: ignore[no-untyped-def]
+    """A cell's number for its luck: the same however many first waits the other providers' policies have."""
+    k = cell // n_classes
+    place = cell % n_classes
+    return k * 64 + (62 + place % N_FATES if place >= n_classes - N_FATES else place)
 
 
 @compiled

@@ -79,7 +79,6 @@ def test_the_ramp_is_the_recursion(case):
     assert (nested.binding[0] == np.where(caps, 0, -1)).all()
 
 
-@pytest.mark.xfail(reason="a window that opens at midnight finds yesterday's smaller bucket, not a full one")
 def test_the_simulation_defers_nothing_where_the_window_opens_at_midnight():
     beliefs, mailer = known(hourly_share=0.03), sender(window="00:00-22:00")
     ramp = referee.ramps(mailer, beliefs, N_DAYS)[0].volume[0]

@@ -237,7 +237,7 @@ def test_in_the_end_nothing_waits(trial: Trial) -> None:
 
 
 @few
-@given(trials(WAITS[1:]))  # flows that come back many times within a slot take long
+@given(trials(WAITS[2:]))  # flows never quite end: those that come back within a slot take long
 def test_flows_are_conserved_too(trial: Trial) -> None:
     longer = drained(trial)
     run = Run(trial.sender, trial.beliefs(3), trial.retry, trial.seed, sampled=False)

@@ -185,8 +185,10 @@ def deviations() -> list[Deviation]:
 def table() -> str:
     """The deviations in Markdown."""
     lines = [
-        "| limiter | matched by | sent | it refuses | the model | difference "
-        "| it, after six hours | the model | difference |",
+        (
+            "| limiter | matched by | sent | it refuses | the model | difference "
+            "| it, after six hours | the model | difference |"
+        ),
         "| --- | --- | --: | --: | --: | --: | --: | --: | --: |",
     ]
     for row in deviations():

@@ -98,7 +98,6 @@ def test_a_closed_gate_is_named_and_an_admission_opens_it():
     assert admitted.schedule.total[1, :4].sum() == 0.0 < admitted.schedule.total[1, 4]
 
 
-@pytest.mark.xfail(reason="a provider that is never mailed counts as reached on the first day")
 @pytest.mark.parametrize("nothing", [{"blackout": NO_DAY}, {"audience": {"providers": {"t-online": 1}}}])
 def test_where_nothing_can_be_sent_no_target_is_reached(nothing):
     plan = plan_of(sender(**nothing))
@@ -154,7 +153,6 @@ def test_a_sender_that_cannot_grow_is_told_a_change_that_helps(case):
     assert (reached.max(axis=1) >= 0.995 * helped(mailer, answer.remedy).targets() - 0.5).all()
 
 
-@pytest.mark.xfail(reason="the lower target is rounded, half the time upwards")
 def test_a_lower_target_is_not_rounded_above_what_is_reached():
     mailer = sender(target={"volume": 300_000_000}, history={"domain": 700})
     _, (answer,) = growth_of(mailer, n_days=40)
@@ -178,7 +176,6 @@ def test_a_plan_says_that_the_target_is_out_of_reach():
     assert "0 in 100" in plan.headline()
 
 
-@pytest.mark.xfail(reason="the horizon is that of the balanced plan, whatever the risk that was asked for")
 def test_a_cautious_weekly_sender_gets_the_days_it_needs():
     """Out of reach is only what the longest horizon cannot hold."""
     mailer = sender(WEEKLY, audience={"providers": {"gmail": 60, "microsoft": 40}})
@@ -242,10 +239,9 @@ def test_balanced_levels_are_levels_of_the_frontier():
 
 def test_the_frontier_has_a_row_per_provider_and_level(hurried):
     rows = hurried.frontier
-    columns = (
-        "provider risk planned_day q10 q50 q80 q90 missing by_deadline measured_risk wrong_days delayed lost chosen"
-    )
-    assert rows.columns.tolist() == columns.split()
+    days = ["planned_day", "q10", "q50", "q80", "q90"]
+    shares = ["missing", "by_deadline", "measured_risk", "wrong_days", "delayed", "lost"]
+    assert rows.columns.tolist() == ["provider", "risk", *days, *shares, "chosen"]
     assert len(rows) == 3 * len(referee.LEVELS)
     assert set(rows["provider"]) == {"gmail", "yahoo", "all"}
     assert tuple(rows.query("provider == 'all'")["risk"]) == referee.LEVELS
