@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
 
-N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 160, 48, 512
+N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 112, 48, 512
 GLANCE_RISK = 0.15
 SEARCH_SLOT_MINUTES = 60
 REACHING = 0.9
@@ -37,7 +37,7 @@ def optimize(
     *,
     risk: str | float | None = None,
     beliefs: Beliefs | None = None,
-    scenarios: int = 300,
+    scenarios: int = 200,
     seed: int = 0,
     retry: Retry = None,
     reaction: Reaction | None = None,
@@ -87,7 +87,7 @@ def optimize(
 
     tell(0.0, "Drawing scenarios")
     fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
-    choose = _scenarios(sender, beliefs, N_CHOOSE, seed, "choose")
+    choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
     search = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
 
     picks = referee.most_balanced(search.judged, choose.weights)
@@ -100,7 +100,7 @@ def optimize(
         levels = [referee.LEVELS[level] for level in picks]
     else:
         tell(0.62, "Setting the risk")
-        keep = _scenarios(sender, beliefs, N_KEEP, seed, "keep")
+        keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
         run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
         drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
         levels = [float(limit)] * len(drops)

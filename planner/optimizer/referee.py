@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from planner.inputs.provider import PARAMETERS
 from planner.optimizer.envelope import Nested, nested_ramps
 from planner.simulation import layout
+from planner.simulation.beliefs import Beliefs
 from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
 from planner.simulation.simulator import Run, n_threads, worlds
 from planner.vocabulary import Floats
@@ -17,7 +19,6 @@ from planner.vocabulary import Floats
 if TYPE_CHECKING:
     from planner.inputs.reaction import Reaction
     from planner.inputs.sender import Sender
-    from planner.simulation.beliefs import Beliefs
 
 LEVELS = (0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
 """Risk levels of the frontier: probability that a provider has a wrong day within the horizon."""
@@ -32,7 +33,7 @@ class Judged(NamedTuple):
     """What a level's ramps do with reaction; P providers.
 
     `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never;
-    `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail.
+    `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail that is not stuck.
     """
 
     days: Floats
@@ -59,7 +60,9 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
 
     def of_provider(p: int) -> Nested:
         own = np.ascontiguousarray(world[:, :, p].T)
-        return nested_ramps(own, demand[p], complaint[p], bounce[p], hours, most, upto[p])
+        return nested_ramps(
+            own, demand[p], *(np.ascontiguousarray(x[p]) for x in (complaint, bounce)), hours, most, upto[p]
+        )
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))
@@ -68,6 +71,13 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
     """Return the ramps after these drops, (providers, days) float array, messages."""
     return np.stack([each.volume[min(int(j), len(each.volume) - 1)] for each, j in zip(nested, drops, strict=True)])
+
+
+def without_stuck_mail(beliefs: Beliefs) -> Beliefs:
+    """Return the beliefs for a search: stuck mail never meets the limiter, moves no risk, and costs much time."""
+    values = beliefs.values.copy()
+    values[:, :, PARAMETERS.index("stuck_share")] = 0.0
+    return Beliefs(beliefs.providers, values, beliefs.weights)
 
 
 def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:

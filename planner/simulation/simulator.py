@@ -124,7 +124,7 @@ class Run:
     ) -> None:
         from planner.simulation import backoff
 
-        if 1440 % slot_minutes:
+        if slot_minutes < 1 or 1440 % slot_minutes:
             raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
         self.sender = sender
         self.beliefs = beliefs
