@@ -59,10 +59,8 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
 
     def of_provider(p: int) -> Nested:
-        own = np.ascontiguousarray(world[:, :, p].T)
-        return nested_ramps(
-            own, demand[p], *(np.ascontiguousarray(x[p]) for x in (complaint, bounce)), hours, most, upto[p]
-        )
+        own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
+        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p])
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))
