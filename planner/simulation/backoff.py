@@ -12,7 +12,7 @@ from planner.vocabulary import Cause, Floats
 
 _CAUSES = tuple(Cause)
 
-_GREY_STEP = 5.0
+_GREY_STEP = 2.0
 """Grid for ages of greylisted mail, seconds; the same for all scenarios, so that none depends on the others."""
 
 

@@ -18,7 +18,7 @@ EXAMPLES = ROOT / "data" / "examples"
 
 
 def visit():
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
 
 
 @pytest.fixture(scope="module")

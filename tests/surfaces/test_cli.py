@@ -80,7 +80,7 @@ def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
     """The command as a process of its own."""
     command = [sys.executable, "-m", "planner", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False, **options)
 
 
 # --- plan

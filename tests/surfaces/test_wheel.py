@@ -16,7 +16,7 @@ NO_HOME = "/dev/null/home"  # cannot be made, not even by root, whom permission 
 
 def run(*command: str | Path, cwd: Path, **options: Any) -> str:
     """What the command prints; it must succeed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=180, **options)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=400, **options)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout.strip()
 
