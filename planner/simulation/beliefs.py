@@ -173,7 +173,7 @@ def draw(sender: Sender, scenarios: int = 500, seed: int = 0) -> Beliefs:
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random stream of one purpose, independent of all others under the same seed."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed % 2**64, name_key(name)], dtype=np.uint64)))
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, name_key(name)]))
 
 
 def name_key(name: str) -> int:
