@@ -68,7 +68,9 @@ def validated(
 
 
 def _in_order(details: list[ErrorDetails], model_cls: type[BaseModel]) -> list[ErrorDetails]:
-    """Unknown fields first, without the missing ones that they were meant for."""
+    """Unknown fields first, without what follows from another: the missing fields meant, lists short of bad entries."""
+    below = {detail["loc"][:n] for detail in details for n in range(len(detail["loc"]))}
+    details = [detail for detail in details if detail["type"] != "too_short" or detail["loc"] not in below]
     surplus = [detail for detail in details if detail["type"] == "extra_forbidden"]
     meant = {_meant(detail["loc"], model_cls) for detail in surplus[:MAX_PROBLEMS]}
     others = (detail for detail in details if detail["type"] != "extra_forbidden")

@@ -88,13 +88,8 @@ def optimize(
     tell(0.0, "Drawing scenarios")
     fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
     choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
-    search = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
-
+    search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
     picks = referee.most_balanced(search.judged, choose.weights)
-    horizon = _horizon(search, picks, choose.weights)
-    if limit != "balanced":  # a more cautious plan may need longer
-        below = max(0, int(np.searchsorted(referee.LEVELS, float(limit) + 1e-9)) - 1)
-        horizon = max(horizon, _horizon(search, np.full_like(picks, below), choose.weights))
     if limit == "balanced":
         drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
         levels = [referee.LEVELS[level] for level in picks]
@@ -176,13 +171,31 @@ def _search(
     seed: int,
     most_days: int,
     tell: Progress,
-) -> _Search:
-    """Judge every risk level on a horizon long enough for the balanced one."""
-    from planner.optimizer import referee
-
+) -> tuple[_Search, int]:
+    """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
     tell(0.05, "Looking how long it takes")
     caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, float(limit))
     n_days = _glance(sender, fit, choose, policies, reaction, caution, seed, most_days)
+    while True:
+        search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
+        needed = _days_needed(search, limit, choose.weights)
+        if needed <= n_days or n_days == most_days:
+            return search, int(min(n_days, max(7.0, needed)))
+        n_days = min(most_days, 2 * n_days)
+
+
+def _judged(
+    sender: Sender,
+    fit: Beliefs,
+    choose: Beliefs,
+    policies: Any,
+    reaction: Reaction,
+    seed: int,
+    n_days: int,
+    tell: Progress,
+) -> _Search:
+    from planner.optimizer import referee
+
     tell(0.12, "Finding the largest ramps")
     nested = referee.ramps(sender, fit, n_days)
     run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
@@ -222,12 +235,16 @@ def _glance(
     return int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
 
 
-def _horizon(search: _Search, picks: Any, weights: Floats) -> int:
-    """Return the smallest horizon in which the balanced plan arrives in nine scenarios of ten."""
-    days = _days_of(search, picks)
-    n_days = search.nested[0].volume.shape[1]
-    enough = float(quantiles(days, weights, (REACHING,))[0])
-    return int(min(n_days, max(7, enough + 1))) if np.isfinite(enough) else n_days
+def _days_needed(search: _Search, limit: str | float, weights: Floats) -> float:
+    """Return in how many days the wanted levels arrive in nine scenarios of ten; inf if not within the search."""
+    from planner.optimizer import referee
+
+    picks = referee.most_balanced(search.judged, weights)
+    wanted = [picks]
+    if limit != "balanced":  # a more cautious plan may need longer
+        kept = np.stack([weights @ np.isfinite(each.first_wrong) <= float(limit) + 1e-9 for each in search.judged])
+        wanted.append(np.maximum(0, len(kept) - 1 - kept[::-1].argmax(axis=0)) * kept.any(axis=0))
+    return max(float(quantiles(_days_of(search, levels), weights, (REACHING,))[0]) + 1.0 for levels in wanted)
 
 
 def _days_of(search: _Search, picks: Any) -> Floats:
@@ -300,8 +317,8 @@ def _frontier_rows(
                     "q50": float(q50),
                     "q80": float(q80),
                     "q90": float(q90),
-                    "missing": float(weights @ ~np.isfinite(of_days[i])),
-                    "by_deadline": np.nan if by is None else float(weights @ (of_days[i] <= by)),
+                    "missing": min(1.0, float(weights @ ~np.isfinite(of_days[i]))),
+                    "by_deadline": np.nan if by is None else min(1.0, float(weights @ (of_days[i] <= by))),
                     "measured_risk": float(risk[i] if one else risk.sum()),
                     "wrong_days": float(judged.wrong_days[i] if one else judged.wrong_days.sum()),
                     "delayed": float(judged.delayed[i] if one else judged.delayed @ sender.shares()),

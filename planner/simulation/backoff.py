@@ -22,8 +22,9 @@ class Backoff(NamedTuple):
     `attempts` (P, F) attempts within the lifetime; `class_of_cause` (P, causes); `wait_first`, `wait_n`
     (P, R) and `wait_share` (P, R, W): cumulative shares of the due slots, row = cause at the first
     attempt, causes - 1 + k after attempt k; `wait_seconds` (P, R, W) the mean wait of those due in each;
-    `wait_mean` (P, R) slots; `nominal` (P, F, A) nominal age at each attempt, seconds;
-    `pause_slots` (P,); `ring_slots` longest look ahead.
+    `wait_mean` (P, R) slots; `wait_rounds` (P, R) the same in rounds of hopeless mail;
+    `nominal` (P, F, A) nominal age at each attempt, seconds;
+    `pause_slots` (P,); `ring_slots` longest look ahead; `round_slots` slots between two rounds.
     """
 
     attempts: Any
@@ -33,9 +34,11 @@ class Backoff(NamedTuple):
     wait_share: Any
     wait_seconds: Any
     wait_mean: Any
+    wait_rounds: Any
     nominal: Any
     pause_slots: Any
     ring_slots: int
+    round_slots: int
 
 
 def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
@@ -66,9 +69,13 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     first_due = np.array([[first for first, _, _ in rows] for rows in waits])
     n_due = np.array([[len(shares) for _, shares, _ in rows] for rows in waits])
     pause = np.array([int(np.ceil(policy.pause_seconds / slot_seconds)) for policy in policies])
-    ring = int(max((first_due + n_due).max(), pause.max() + 1)) + 2 * int(np.ceil(7200.0 / slot_seconds)) + 2
+    ring = int(max((first_due + n_due).max(), pause.max() + 1)) + 2
     mean = np.array([[first + float(shares @ np.arange(len(shares))) for first, shares, _ in rows] for rows in waits])
-    return Backoff(attempts, of_cause, first_due, n_due, share, seconds_of, mean, ages, pause, ring)
+    round_slots = max(1, int(3600.0 / slot_seconds))
+    rounds = np.round(mean / round_slots, 9)
+    return Backoff(
+        attempts, of_cause, first_due, n_due, share, seconds_of, mean, rounds, ages, pause, ring, round_slots
+    )
 
 
 def due_slots(wait: float, jitter: float) -> tuple[int, Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.catalogue import Catalogue, catalogue
-from planner.inputs.provider import PARAMETERS, Prior, Provider
+from planner.inputs.provider import PARAMETER_INFO, PARAMETERS, Prior, Provider
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ _TAIL = 1.6448536269514722
 """Normal quantile of 95 %: a prior's low and high are its 5 % and 95 % points."""
 
 _CLIP = 2.5
+
+_LOWEST = np.array([info.lowest for info in PARAMETER_INFO.values()], dtype=float)
+_HIGHEST = np.array([info.highest for info in PARAMETER_INFO.values()], dtype=float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +118,7 @@ class Beliefs:
         Raises
         ------
         InputError
-            If a column, a parameter or a cell is missing, doubled, or not a finite number.
+            If a column, a parameter or a cell is missing, doubled, no finite number, or one that cannot be.
         """
         columns = ["scenario", "provider", "parameter", "value", "weight"]
         missing = [column for column in columns if column not in frame.columns]
@@ -139,6 +142,13 @@ class Beliefs:
             s, p, k = np.argwhere(~np.isfinite(values))[0]
             raise InputError(
                 f"The beliefs have no finite value for '{PARAMETERS[k]}' of '{providers[p]}' in scenario {numbers[s]}."
+            )
+        beyond = np.argwhere((values < _LOWEST) | (values > _HIGHEST))
+        if len(beyond):
+            s, p, k = beyond[0]
+            raise InputError(
+                f"'{PARAMETERS[k]}' of '{providers[p]}' is {values[s, p, k]:g} in scenario {numbers[s]}. "
+                f"It lies between {_LOWEST[k]:g} and {_HIGHEST[k]:g}."
             )
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
             raise InputError("The weights of the beliefs must be numbers from 0 up, not all 0.")
@@ -173,7 +183,8 @@ def draw(sender: Sender, scenarios: int = 500, seed: int = 0) -> Beliefs:
 
 def stream(seed: int, name: str) -> np.random.Generator:
     """Return the random stream of one purpose, independent of all others under the same seed."""
-    return np.random.Generator(np.random.Philox(key=[seed % 2**64, name_key(name)]))
+    key = np.array([seed % 2**64, name_key(name)], dtype=np.uint64)  # a list would pass through floats
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def name_key(name: str) -> int:
@@ -194,7 +205,7 @@ def _drawn(facts: Catalogue, provider: Provider, scenarios: int, seed: int) -> F
         prior_values(provider.priors[name], _score(facts.loadings.get(name, 0.0), strictness, own[:, 1 + k]))
         for k, name in enumerate(PARAMETERS)
     ]
-    return np.stack(columns, axis=1)
+    return np.clip(np.stack(columns, axis=1), _LOWEST, _HIGHEST)
 
 
 def _blend(share: float, common: Floats, rest: Floats) -> Floats:

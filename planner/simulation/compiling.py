@@ -15,26 +15,35 @@ def _source_key() -> str:
 
 
 _config: Any = numba.config
+_njit: Any = numba.njit  # its types know no _nrt
 _FOLDER = Path(platformdirs.user_cache_dir("warmup-planner")) / f"kernel-{_source_key()}"
 
 
-def compiled(function: Callable[..., Any], *, inline: bool = False) -> Any:
+def compiled(function: Callable[..., Any], *, inline: bool = False, borrows: bool = False) -> Any:
     """Compile a function of numbers and arrays.
 
     Numba's cache looks at the file of the compiled function alone. The folder's name therefore holds a hash
     of all the sources: a changed equation is never answered by old machine code. Where no folder can be
     written, each process compiles anew.
+
+    A division by zero gives infinity, as in numpy: checking every division costs a tenth of the time.
     """
+    options = {"nogil": True, "error_model": "numpy", "forceinline": inline, "_nrt": not borrows}
     found = _config.CACHE_DIR
     _config.CACHE_DIR = str(_FOLDER)
     try:
-        return numba.njit(nogil=True, cache=True, forceinline=inline)(function)
+        return _njit(cache=True, **options)(function)
     except (RuntimeError, OSError):
-        return numba.njit(nogil=True, forceinline=inline)(function)
+        return _njit(**options)(function)
     finally:
         _config.CACHE_DIR = found
 
 
+def borrowing(function: Callable[..., Any]) -> Any:
+    """Compile a function that makes no array and keeps none: it need not count references, a quarter of the time."""
+    return compiled(function, borrows=True)
+
+
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compile a function into its callers: a call with arrays would count references, which costs more than it."""
-    return compiled(function, inline=True)
+    """Compile a function that makes no array and keeps none into its callers."""
+    return compiled(function, inline=True, borrows=True)

@@ -3,6 +3,7 @@
 Messages are counts, never objects. Those that wait lie in a ring of future slots, by attempt number and class. A
 class is a fate drawn at birth (good address, bad address, hopeless mailbox) and the wait before the first
 retry, on which the lifetime depends; greylisted mail has a class of its own until the provider's delay is over.
+Mail to hopeless mailboxes, which no limiter ever sees, is tried again in hourly rounds: half the work otherwise.
 Cost depends on slots, not on messages.
 
 Random numbers are hashed from (seed, scenario, provider, slot, what for): every plan meets the same luck,
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.simulation.compiling import compiled
+from planner.simulation.compiling import borrowing, compiled, inlined
 from planner.simulation.layout import (
     ALLOWANCE,
     ATTEMPTS,
@@ -67,10 +68,11 @@ from planner.simulation.layout import (
     Due,
     Inputs,
     Queue,
+    Rounds,
 )
 from planner.simulation.luck import GOLDEN, MIX1, MIX2, mixed, part, uniform
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
-from planner.simulation.queueing import clear, postpone, put, share_out, take
+from planner.simulation.queueing import clear, join_round, postpone, put, share_out, take
 
 _TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT, _ONE = range(11)
 _NOISE = 11
@@ -105,14 +107,12 @@ def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> N
 
 @compiled
 def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
-    n_cells = inp.nominal.shape[2] * (inp.attempts.shape[1] + 1) * N_FATES
-    shape = (inp.ring_slots, n_cells)
+    n_classes = (inp.attempts.shape[1] + 1) * N_FATES
+    n_cells = inp.nominal.shape[2] * n_classes
+    cells = np.arange(n_cells)
     queue = Queue(
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros(shape),
-        np.zeros(shape, np.int32),
+        np.zeros((inp.ring_slots, n_cells, 4)),
+        np.zeros((inp.ring_slots, n_cells), np.int32),
         np.zeros(inp.ring_slots, np.int64),
     )
     due = Due(
@@ -125,19 +125,26 @@ def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
         np.zeros(n_cells),
         np.zeros(n_cells),
         np.zeros((N_FATES, N_CAUSES)),
+        cells // n_classes,
+        cells % n_classes // N_FATES,
+        _lucky(cells, n_classes),
     )
+    n_rounds = int(inp.wait_rounds.max()) + 3
+    rounds = Rounds(np.zeros((n_rounds, inp.nominal.shape[2] * inp.attempts.shape[1])), np.zeros(n_rounds))
     held = np.zeros(inp.volume.shape[1])
     for s in range(first, last):
         for p in range(inp.volume.shape[0]):
-            _provider(s, p, inp, out, delays[s, p], queue, due, held)
+            _provider(s, p, inp, out, delays[s, p], queue, rounds, due, held)
 
 
 @compiled
-def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-untyped-def]
+def _provider(s, p, inp, out, delays, queue, rounds, due, held):  # type: ignore[no-untyped-def]
     """All days of one scenario at one provider."""
     w = inp.world[s]
     memory = (w[W_ESTABLISHED, p], 1.0, 0.0, 0.0, 0.0)
-    clear(queue.count, queue.age, queue.start, queue.bad, queue.cells, queue.occupied)
+    clear(queue.mail, queue.cells, queue.occupied)
+    rounds.count[:] = 0.0
+    rounds.total[:] = 0.0
     day = np.zeros(N_ROWS)
     limiter = np.array([-1.0, -1.0, 0.0, 0.0, 0.0])
     mind = np.array([0.0, 1.0, 0.0, 0.0, 0.0])
@@ -173,8 +180,8 @@ def _provider(s, p, inp, out, delays, queue, due, held):  # type: ignore[no-unty
         _slots(
             d, p, w, today, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pause_slots[p], inp.pace[p],
             inp.attempts[p], inp.class_of_cause[p], inp.wait_first[p], inp.wait_n[p], inp.wait_share[p],
-            inp.wait_seconds[p], inp.wait_mean[p], inp.nominal[p], inp.early[s, p], limiter, held, queue, due,
-            day, delays,
+            inp.wait_seconds[p], inp.wait_mean[p], inp.wait_rounds[p], inp.nominal[p], inp.early[s, p],
+            inp.round_slots, limiter, held, queue, rounds, due, day, delays,
         )  # fmt: skip
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED]
@@ -283,15 +290,30 @@ def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-de
     return bad / volume, complaints
 
 
-@compiled
+@borrowing
 def _slots(  # type: ignore[no-untyped-def]
     d, p, w, today, luck, sampled, slot_seconds, pause_slots, pace, attempts, class_of_cause, wait_first, wait_n,
-    wait_share, wait_seconds, wait_mean, nominal, early, limiter, held, queue, due, day, delays,
+    wait_share, wait_seconds, wait_mean, wait_rounds, nominal, early, round_slots, limiter, held, queue, rounds,
+    due, day, delays,
 ):  # fmt: skip
     """All slots of one day: new mail and retries meet the provider, deferred mail goes back to the queue."""
     tolerated, doubt, greylisting, blocks, volume, bad_share, holds = today
-    count, queue_age, start, bad, cells, occupied = queue
-    cell_of, left, mean_age, mean_start, mean_bad, part_of, deferred, again, first_deferred = due
+    mail, cells, occupied = queue
+    round_count, round_total = rounds
+    (
+        cell_of,
+        left,
+        mean_age,
+        mean_start,
+        mean_bad,
+        part_of,
+        deferred,
+        again,
+        first_deferred,
+        attempt_of,
+        group_of,
+        luck_of,
+    ) = due
     hourly_share, rejection_cost, penalty_slots, excess_rejected = (
         w[W_HOURLY_SHARE, p],
         w[W_REJECTION_COST, p],
@@ -317,7 +339,7 @@ def _slots(  # type: ignore[no-untyped-def]
     size = max(1.0, hourly_share * tolerated)
     # where the destination rests, single messages decide when: they then get luck of their own
     few = _FEW if pause_slots > 0 else 0.0
-    coarse = max(1, int(7200.0 / slot_seconds))
+    half_round = round_slots // 2
     refill = hourly_share * tolerated * slot_seconds / 3600.0
     bucket = size if limiter[BUCKET] < 0.0 else min(limiter[BUCKET], size)
     closed_until = limiter[CLOSED_UNTIL]
@@ -351,36 +373,44 @@ def _slots(  # type: ignore[no-untyped-def]
             for fate in range(N_FATES):
                 n = hopeless if fate == HOPELESS else new - hopeless
                 if n > 0.0:
-                    put(count, queue_age, start, bad, cells, occupied, at, fate, n, age, age, bad_share)
-        if occupied[at] == 0:
-            continue
-        if now < rest_until:
+                    put(mail, cells, occupied, at, fate, n, age, age, bad_share)
+        hurt = False
+        at_round = now // round_slots % round_total.shape[0]
+        if now % round_slots == half_round and round_total[at_round] > 0.0:
+            if now < rest_until:  # the ring finds the first slot after the rest
+                for cell in range(n_firsts, round_count.shape[1]):
+                    n = round_count[at_round, cell]
+                    round_count[at_round, cell] = 0.0
+                    if n > 0.0:
+                        in_ring = cell // n_firsts * n_classes + cell % n_firsts * N_FATES + HOPELESS
+                        put(mail, cells, occupied, at, in_ring, n, 0.0, 0.0, 0.0)
+                round_total[at_round] = 0.0
+            else:
+                chance = trouble_deferral if trouble else base_deferral
+                hurt = now < closed_until and not blocks
+                _round(
+                    round_count, round_total, at_round, blocks, now < closed_until, auth_refused, chance, doubt,
+                    attempts, wait_rounds, mixed(slot_key), sampled, day,
+                )  # fmt: skip
+        if occupied[at] > 0 and now < rest_until:
             postpone(
-                count,
-                queue_age,
-                start,
-                bad,
+                mail,
                 cells,
                 occupied,
                 at,
                 rest_until % length,
                 (rest_until - now) * slot_seconds,
             )
-            continue
 
-        hurt = False
         passes = 0
         while occupied[at] > 0:
             passes += 1
             if passes > _MOST_PASSES and not sampled:  # flows shrink for ever
-                postpone(count, queue_age, start, bad, cells, occupied, at, (at + 1) % length, slot_seconds)
+                postpone(mail, cells, occupied, at, (at + 1) % length, slot_seconds)
                 break
             key = mixed(slot_key + np.uint64(passes) * GOLDEN)
             n_cells, undecided = take(
-                count,
-                queue_age,
-                start,
-                bad,
+                mail,
                 cells,
                 occupied,
                 at,
@@ -441,8 +471,8 @@ def _slots(  # type: ignore[no-untyped-def]
                     chance = 0.0
                     if cell < N_FATES:
                         chance = greylisting
-                    elif cell % n_classes >= n_classes - N_FATES:
-                        k = cell // n_classes
+                    elif group_of[cell] == n_firsts:
+                        k = attempt_of[cell]
                         chance = early[k]
                         if pause_slots > 0:  # some of it may have rested on the way, a slot or more
                             extra = mean_age[j] - mean_start[j] - nominal[grey_class, k]
@@ -453,7 +483,7 @@ def _slots(  # type: ignore[no-untyped-def]
                             late = 0.5 * (1.0 + spread) ** 2 if spread < 0.0 else 1.0 - 0.5 * (1.0 - spread) ** 2
                             chance = (1.0 - rested) * chance + rested * late
                     if chance > 0.0:
-                        n = part(left[j], chance, key, _GREY + 16 * _lucky(cell, n_classes), sampled)
+                        n = part(left[j], chance, key, _GREY + 16 * luck_of[cell], sampled)
                         day[DEFERRED + GREYLISTING] += n
                         deferred[j] += n
                         again[j] += n
@@ -481,14 +511,27 @@ def _slots(  # type: ignore[no-untyped-def]
                 else:
                     for j in range(n_cells):
                         part_of[j] = left[j]
+                expected = 0.0
+                for j in range(n_cells):
+                    expected += part_of[j] * mean_bad[j]
+                bounced = part(passing, expected / passing, key, _BAD, sampled) if expected > 0.0 else 0.0
+                day[HARD_BOUNCED] += bounced
+                v = uniform(key, _SHARE + 16 * _BAD) if bounced > 0.0 else 0.0
+                seen = 0.0
+                before = 0.0
                 for j in range(n_cells):
                     n = part_of[j]
                     cell = cell_of[j]
                     if n <= 0.0:
                         continue
-                    bounced = part(n, mean_bad[j], key, _BAD + 16 * _lucky(cell, n_classes), sampled)
-                    day[HARD_BOUNCED] += bounced
-                    n -= bounced
+                    if bounced > 0.0:
+                        seen += n * mean_bad[j]
+                        upto = bounced * (seen / expected)
+                        if sampled:
+                            upto = np.floor(upto + v) if seen < expected * (1.0 - 1e-12) else bounced
+                        gone = min(n, upto - before)
+                        before += gone
+                        n -= gone
                     day[DELIVERED] += n
                     if cell >= N_FATES:
                         day[DELAYED] += n
@@ -520,13 +563,13 @@ def _slots(  # type: ignore[no-untyped-def]
                 if total <= 0.0:
                     continue
                 cell = cell_of[j]
-                lucky = _lucky(cell, n_classes)
-                k = cell // n_classes
-                group = (cell % n_classes) // N_FATES
+                lucky = luck_of[cell]
+                k = attempt_of[cell]
+                group = group_of[cell]
                 if k == 0:
                     day[FIRST_4XX] += total
                 # after a first attempt the cause decides wait and class; later only greylisted mail has two ways
-                for cause in range(DOUBT + 1 if k == 0 else 2):
+                for cause in range(DOUBT + 1 if k == 0 else 1 if group < n_firsts else 2):
                     if k == 0:
                         n = first_deferred[cell, cause]
                         row = cause
@@ -547,37 +590,52 @@ def _slots(  # type: ignore[no-untyped-def]
                         day[EXPIRED] += n
                         continue
                     next_cell = (k + 1) * n_classes + to_group * N_FATES + cell % N_FATES
+                    if cell % N_FATES == HOPELESS and to_group < n_firsts and wait_rounds[row] >= 1.0:
+                        join_round(
+                            round_count,
+                            round_total,
+                            (now - half_round) / round_slots + wait_rounds[row],
+                            (k + 1) * n_firsts + to_group,
+                            n,
+                            uniform(key, _WAIT + 16 * (lucky * 8 + cause)),
+                            sampled,
+                        )
+                        continue
                     # systematic sampling of the due slots: few puts, every message's own law
-                    n_parts = 1
+                    n_parts = 2
                     u = 0.0
+                    v = 0.0
+                    by_slot = sampled and wait_n[row] <= _MOST_PARTS and n > few
                     if not sampled:
                         mean = wait_mean[row]
-                        n_parts = 2
+                    elif wait_n[row] == 1:
+                        n_parts = 1
+                    elif by_slot:
+                        n_parts = wait_n[row]
+                        v = uniform(key, _WAIT + 16 * (lucky * 8 + cause))
                     else:
-                        if wait_n[row] > 1:
-                            u = uniform(key, _WAIT + 16 * (lucky * 8 + cause))
-                            n_parts = 1 if cell % N_FATES == HOPELESS else int(min(n, _MOST_PARTS))
-                            if n <= few:
-                                n_parts = int(n)
-                    v = uniform(key, _WAIT + 16 * (lucky * 8 + 6)) if n_parts > 1 else 0.0
+                        n_parts = int(n if n <= few else min(n, _MOST_PARTS))
+                        u = uniform(key, _WAIT + 16 * (lucky * 8 + cause))
+                        v = uniform(key, _WAIT + 16 * (lucky * 8 + 6)) if n_parts > 1 else 0.0
                     before = 0.0
                     o = 0
                     for part_number in range(n_parts):
                         if sampled:
-                            upto = n if part_number == n_parts - 1 else np.floor(n * (part_number + 1) / n_parts + v)
-                            quantile = (part_number + u) / n_parts
-                            if n <= few:  # one by one, each with its own luck
-                                quantile = uniform(key, _ONE + 16 * (lucky * 128 + cause * 8 + part_number))
-                                o = 0
-                            while o < wait_n[row] - 1 and wait_share[row, o] <= quantile:
-                                o += 1
+                            upto = (part_number + 1) / n_parts
+                            if by_slot:
+                                o = part_number
+                                upto = wait_share[row, o]
+                            elif n <= few:  # one by one, each with its own luck
+                                o = _due(
+                                    wait_share[row],
+                                    uniform(key, _ONE + 16 * (lucky * 128 + cause * 8 + part_number)),
+                                    0,
+                                )
+                            else:
+                                o = _due(wait_share[row], (part_number + u) / n_parts, o)
+                            upto = n if part_number == n_parts - 1 else np.floor(n * upto + v)
                             offset = wait_first[row] + o
                             waited = wait_seconds[row, o]
-                            if cell % N_FATES == HOPELESS:  # never meets the limiter: gathered in coarser steps
-                                step = min(coarse, max(1, offset // 2))
-                                beyond = (now + offset) % step
-                                up = uniform(key, _WAIT + 16 * (lucky * 8 + 7)) * step < beyond
-                                offset += step - beyond if up and beyond > 0 else -beyond
                         else:
                             share = mean - np.floor(mean)
                             offset = int(mean) + part_number
@@ -586,12 +644,9 @@ def _slots(  # type: ignore[no-untyped-def]
                         moved = upto - before
                         before = upto
                         if moved > 0.0:
-                            later = (now + offset) % length
+                            later = at + offset if at + offset < length else at + offset - length
                             put(
-                                count,
-                                queue_age,
-                                start,
-                                bad,
+                                mail,
                                 cells,
                                 occupied,
                                 later,
@@ -615,12 +670,61 @@ def _slots(  # type: ignore[no-untyped-def]
     limiter[OLDEST] = oldest
 
 
+@inlined
+def _due(shares, quantile, o):  # type: ignore[no-untyped-def]
+    """Which due slot, from the o-th on, holds this quantile of the messages."""
+    while o < shares.shape[0] - 1 and shares[o] <= quantile:
+        o += 1
+    return o
+
+
 @compiled
-def _lucky(cell, n_classes):  # type: ignore[no-untyped-def]
-    """A cell's number for its luck: the same however many first waits the other providers' policies have."""
-    k = cell // n_classes
-    place = cell % n_classes
-    return k * 64 + (62 + place % N_FATES if place >= n_classes - N_FATES else place)
+def _lucky(cells, n_classes):  # type: ignore[no-untyped-def]
+    """Cells' numbers for their luck: the same however many first waits the other providers' policies have."""
+    place = cells % n_classes
+    return cells // n_classes * 64 + np.where(place >= n_classes - N_FATES, 62 + place % N_FATES, place)
+
+
+@borrowing
+def _round(  # type: ignore[no-untyped-def]
+    count, total, at, blocks, closed, auth_refused, system, doubt, attempts, wait_rounds, key, sampled, day
+):  # fmt: skip
+    """Try the hopeless mail of one round again: all of it fails, and waits for a later round or expires."""
+    n_firsts = attempts.shape[0]
+    n_cells = count.shape[1]
+    undecided = total[at]
+    day[ATTEMPTS] += undecided
+    if blocks:
+        day[BLOCKED] += undecided
+    elif closed:
+        day[DEFERRED + PENALTY] += undecided
+    else:
+        if auth_refused > 0.0:
+            for cell in range(n_firsts, n_cells):
+                k = cell // n_firsts
+                refused = part(count[at, cell], auth_refused, key, _AUTH + 16 * (k * 64 + cell - k * n_firsts), sampled)
+                count[at, cell] -= refused
+                day[BLOCKED] += refused
+                undecided -= refused
+        for cause, chance in ((SYSTEM, system), (DOUBT, doubt)):
+            n = part(undecided, chance, key, _NOISE + cause, sampled)
+            day[DEFERRED + cause] += n
+            undecided -= n
+        day[DEFERRED + STUCK] += undecided
+    total[at] = 0.0
+    for cell in range(n_firsts, n_cells):
+        n = count[at, cell]
+        if n <= 0.0:
+            continue
+        count[at, cell] = 0.0
+        k = cell // n_firsts
+        if blocks:
+            continue
+        if k + 1 >= attempts[cell - k * n_firsts]:
+            day[EXPIRED] += n
+        else:
+            u = uniform(key, _WAIT + 16 * (k * 64 + cell - k * n_firsts))
+            join_round(count, total, at + wait_rounds[N_CAUSES - 1 + k], cell + n_firsts, n, u, sampled)
 
 
 @compiled

@@ -151,6 +151,7 @@ class Inputs(NamedTuple):
     wait_share: Any
     wait_seconds: Any
     wait_mean: Any
+    wait_rounds: Any
     nominal: Any
     early: Any
     pause_slots: Any
@@ -158,23 +159,35 @@ class Inputs(NamedTuple):
     overflow: int
     slot_seconds: float
     ring_slots: int
+    round_slots: int
     sampled: bool
+
+
+COUNT, AGE, START, BAD = range(4)
+"""A cell of the queue: messages, and over them the sums of age when due, age at the first attempt, bad addresses."""
 
 
 class Queue(NamedTuple):
     """Mail that waits, as a ring of slots; L slots, N cells.
 
-    A cell is an attempt number and a class: `attempt * n_classes + class`. `count` (L, N) messages; sums over them:
-    `age` when due and `start` at the first attempt, seconds, `bad` chances of a bad address (L, N); `cells` (L, N) the
-    occupied cells of a slot, the first `occupied` (L,) of it.
+    A cell is an attempt number and a class: `attempt * n_classes + class`. `mail` (L, N, 4) is described at `COUNT`,
+    ages in seconds; `cells` (L, N) the occupied cells of a slot, the first `occupied` (L,) of it.
+    """
+
+    mail: Any
+    cells: Any
+    occupied: Any
+
+
+class Rounds(NamedTuple):
+    """Hopeless mail that waits, by rounds an hour apart; R rounds, N cells.
+
+    A cell is an attempt number and the class of the first wait: `attempt * n_firsts + class`. `count` (R, N)
+    messages, `total` (R,) their sums.
     """
 
     count: Any
-    age: Any
-    start: Any
-    bad: Any
-    cells: Any
-    occupied: Any
+    total: Any
 
 
 class Due(NamedTuple):
@@ -182,7 +195,8 @@ class Due(NamedTuple):
 
     `cell` (N,); `left` (N,) messages not yet decided; their means `age` and `start`, seconds, and `bad` (N,); `part`
     (N,) what the last sharing out gave; `deferred` (N,) messages deferred so far, `again` (N,) those of them that stay
-    greylisted; `first_deferred` (fates, causes) first attempts deferred so far.
+    greylisted; `first_deferred` (fates, causes) first attempts deferred so far. What a cell's number says: `attempt`,
+    `group` of the first wait, and `luck` (N,), its number for its luck.
     """
 
     cell: Any
@@ -194,3 +208,6 @@ class Due(NamedTuple):
     deferred: Any
     again: Any
     first_deferred: Any
+    attempt: Any
+    group: Any
+    luck: Any

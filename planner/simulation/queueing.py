@@ -3,82 +3,83 @@
 import numpy as np
 
 from planner.simulation.compiling import inlined
+from planner.simulation.layout import AGE, BAD, COUNT, START
 
 _NEGLIGIBLE = 1e-9
 
 
 @inlined
-def put(count, age, start, bad, cells, occupied, at, cell, n, mean_age, mean_start, mean_bad):  # type: ignore[no-untyped-def]
-    """Add n messages of these means to a cell of a slot; the arrays are those of `layout.Queue`."""
-    if count[at, cell] <= 0.0:
-        cells[at, occupied[at]] = cell
-        occupied[at] += 1
-    count[at, cell] += n
-    age[at, cell] += n * mean_age
-    start[at, cell] += n * mean_start
-    bad[at, cell] += n * mean_bad
+def _empty(mail, at, cell):  # type: ignore[no-untyped-def]
+    mail[at, cell, COUNT] = 0.0
+    mail[at, cell, AGE] = 0.0
+    mail[at, cell, START] = 0.0
+    mail[at, cell, BAD] = 0.0
 
 
 @inlined
-def take(count, age, start, bad, cells, occupied, at, due, n_due, mean_age, mean_start, mean_bad):  # type: ignore[no-untyped-def]
+def put(mail, cells, occupied, at, cell, n, age, start, bad):  # type: ignore[no-untyped-def]
+    """Add n messages of these means to a cell of a slot; the arrays are those of `layout.Queue`."""
+    if mail[at, cell, COUNT] <= 0.0:
+        cells[at, occupied[at]] = cell
+        occupied[at] += 1
+    mail[at, cell, COUNT] += n
+    mail[at, cell, AGE] += n * age
+    mail[at, cell, START] += n * start
+    mail[at, cell, BAD] += n * bad
+
+
+@inlined
+def take(mail, cells, occupied, at, due, n_due, age, start, bad):  # type: ignore[no-untyped-def]
     """Empty a slot into `due` cells, their messages and means; returns how many cells and messages."""
     n_cells = occupied[at]
     total = 0.0
     for i in range(n_cells):
         cell = cells[at, i]
-        n = count[at, cell]
+        n = mail[at, cell, COUNT]
         due[i] = cell
         n_due[i] = n
-        mean_age[i] = age[at, cell] / n
-        mean_start[i] = start[at, cell] / n
-        mean_bad[i] = bad[at, cell] / n
+        age[i] = mail[at, cell, AGE] / n
+        start[i] = mail[at, cell, START] / n
+        bad[i] = mail[at, cell, BAD] / n
         total += n
-        count[at, cell] = 0.0
-        age[at, cell] = 0.0
-        start[at, cell] = 0.0
-        bad[at, cell] = 0.0
+        _empty(mail, at, cell)
     occupied[at] = 0
     return n_cells, total
 
 
 @inlined
-def postpone(count, age, start, bad, cells, occupied, at, later, waited):  # type: ignore[no-untyped-def]
+def postpone(mail, cells, occupied, at, later, waited):  # type: ignore[no-untyped-def]
     """Move everything of one slot to another, `waited` seconds older, attempt numbers unchanged."""
     for i in range(occupied[at]):
         cell = cells[at, i]
-        n = count[at, cell]
-        older = age[at, cell] / n + waited
-        put(
-            count,
-            age,
-            start,
-            bad,
-            cells,
-            occupied,
-            later,
-            cell,
-            n,
-            older,
-            start[at, cell] / n,
-            bad[at, cell] / n,
-        )
-        count[at, cell] = 0.0
-        age[at, cell] = 0.0
-        start[at, cell] = 0.0
-        bad[at, cell] = 0.0
+        n = mail[at, cell, COUNT]
+        older = mail[at, cell, AGE] / n + waited
+        put(mail, cells, occupied, later, cell, n, older, mail[at, cell, START] / n, mail[at, cell, BAD] / n)
+        _empty(mail, at, cell)
     occupied[at] = 0
 
 
 @inlined
-def clear(count, age, start, bad, cells, occupied):  # type: ignore[no-untyped-def]
+def clear(mail, cells, occupied):  # type: ignore[no-untyped-def]
     """Empty the whole ring."""
     for at in range(occupied.shape[0]):
         for i in range(occupied[at]):
-            count[at, cells[at, i]] = 0.0
-            age[at, cells[at, i]] = 0.0
-            start[at, cells[at, i]] = 0.0
-            bad[at, cells[at, i]] = 0.0
+            _empty(mail, at, cells[at, i])
         occupied[at] = 0
+
+
+@inlined
+def join_round(count, total, due, cell, n, u, sampled):  # type: ignore[no-untyped-def]
+    """Add n messages, due after this many rounds, to the round before or after so that the mean is kept."""
+    before = int(due)
+    over = due - before
+    if sampled:
+        over = 1.0 if u < over else 0.0
+    for later, share in ((before, 1.0 - over), (before + 1, over)):
+        if share > 0.0:
+            at = later % total.shape[0]
+            count[at, cell] += n * share
+            total[at] += n * share
 
 
 @inlined

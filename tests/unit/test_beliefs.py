@@ -197,12 +197,22 @@ def test_a_provider_without_beliefs_is_named(beliefs):
         (lambda frame: frame.assign(weight=0.0), "not all 0"),
         (lambda frame: frame.assign(weight=-1.0), "from 0 up"),
         (lambda frame: frame.assign(value=np.inf), "no finite value"),
+        (
+            lambda frame: frame.assign(value=frame["value"].where(frame["parameter"] != "trouble_every_days", 0.0)),
+            "'trouble_every_days' of 'gmail' is 0 in scenario 0. It lies between 0.01 and 1e.06",
+        ),
     ],
 )
 def test_frames_that_tell_no_beliefs_are_refused(spoil, message):
     frame = draw(mailing("gmail"), 2, seed=1).to_frame()
     with pytest.raises(InputError, match=message):
         Beliefs.from_frame(spoil(frame))
+
+
+def test_every_bit_of_the_seed_counts():
+    seeds = (0, 1, -1, -2, 2**53, 2**53 + 1, 2**63, 2**63 + 1)
+    drawn = [draw(mailing("gmail"), 2, seed).parameter("cold_allowance")[0, 0] for seed in seeds]
+    assert len(set(drawn)) == len(seeds)
 
 
 def test_weights_need_not_sum_to_one_in_a_frame():

@@ -129,8 +129,8 @@ def helped(mailer, remedy):
 
 GROWTH = {
     "another day": (sender(WEEKLY, target={"volume": 20_000}), "send days"),
-    "two more days": (sender(WEEKLY, target={"volume": 150_000}), "send days"),
-    "another IP": (sender(target={"volume": 2_000_000}), "IPs"),
+    "two more days": (sender(WEEKLY, target={"volume": 50_000}), "send days"),
+    "another IP": (sender(target={"volume": 600_000}), "IPs"),
     "a lower target": (sender(target={"volume": 300_000_000}), "target"),
     "a lower target, weekly": (sender(WEEKLY, target={"volume": 300_000_000}), "target"),
     "a lower target, tuesdays and fridays": (
@@ -171,7 +171,7 @@ def test_the_smallest_change_is_named(case, n):
 
 
 def test_a_plan_says_that_the_target_is_out_of_reach():
-    plan = plan_of(sender(WEEKLY, audience={"providers": {"gmail": 1}}, target={"volume": 2_000_000}), scenarios=20)
+    plan = plan_of(sender(WEEKLY, audience={"providers": {"gmail": 1}}, target={"volume": 50_000_000}), scenarios=20)
     assert named(plan, "cannot_grow").provider == "gmail"
     assert "0 in 100" in plan.headline()
 
