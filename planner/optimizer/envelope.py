@@ -146,10 +146,13 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
 @compiled
 def _copy(source, target, start):  # type: ignore[no-untyped-def]
     """Copy the days before `start`, and the morning of it, from one track to another."""
-    target[0][:start] = source[0][:start]
-    target[1][:start] = source[1][:start]
-    target[2][:start] = source[2][:start]
-    target[3][start] = source[3][start]
+    for d in range(start):
+        target.volume[d] = source.volume[d]
+        target.binding[d] = source.binding[d]
+        target.sure[d] = source.sure[d]
+    for i in range(source.memory.shape[1]):
+        for s in range(source.memory.shape[2]):
+            target.memory[start, i, s] = source.memory[start, i, s]
 
 
 @compiled

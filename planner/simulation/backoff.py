@@ -24,7 +24,7 @@ class Backoff(NamedTuple):
     attempt, causes - 1 + k after attempt k; `wait_seconds` (P, R, W) the mean wait of those due in each;
     `wait_mean` (P, R) slots; `wait_rounds` (P, R) the same in rounds of hopeless mail;
     `nominal` (P, F, A) nominal age at each attempt, seconds;
-    `pause_slots` (P,); `ring_slots` longest look ahead; `round_slots` slots between two rounds.
+    `pause_slots` (P,); `ring_slots` and `n_rounds` longest look ahead; `round_slots` slots between two rounds.
     """
 
     attempts: Any
@@ -39,6 +39,7 @@ class Backoff(NamedTuple):
     pause_slots: Any
     ring_slots: int
     round_slots: int
+    n_rounds: int
 
 
 def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
@@ -73,8 +74,9 @@ def tabulate(policies: Sequence[RetryPolicy], slot_seconds: float) -> Backoff:
     mean = np.array([[first + float(shares @ np.arange(len(shares))) for first, shares, _ in rows] for rows in waits])
     round_slots = max(1, int(3600.0 / slot_seconds))
     rounds = np.round(mean / round_slots, 9)
+    n_rounds = int(rounds.max()) + 3
     return Backoff(
-        attempts, of_cause, first_due, n_due, share, seconds_of, mean, rounds, ages, pause, ring, round_slots
+        attempts, of_cause, first_due, n_due, share, seconds_of, mean, rounds, ages, pause, ring, round_slots, n_rounds
     )
 
 

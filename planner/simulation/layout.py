@@ -160,6 +160,7 @@ class Inputs(NamedTuple):
     slot_seconds: float
     ring_slots: int
     round_slots: int
+    n_rounds: int
     sampled: bool
 
 
@@ -188,6 +189,35 @@ class Rounds(NamedTuple):
 
     count: Any
     total: Any
+
+
+class Today(NamedTuple):
+    """What a day brings: messages, chances, and whether the provider answers everything 5xx or mail was held back."""
+
+    tolerated: float
+    doubt: float
+    greylisting: float
+    blocks: bool
+    volume: float
+    bad_share: float
+    holds: bool
+
+
+class Retries(NamedTuple):
+    """One provider's share of the tables of `backoff.Backoff`, and `early` (A,) of one scenario."""
+
+    attempts: Any
+    class_of_cause: Any
+    first: Any
+    n: Any
+    share: Any
+    seconds: Any
+    mean: Any
+    rounds: Any
+    nominal: Any
+    early: Any
+    pause_slots: int
+    round_slots: int
 
 
 class Due(NamedTuple):

@@ -17,11 +17,12 @@ def _empty(mail, at, cell):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def put(mail, cells, occupied, at, cell, n, age, start, bad):  # type: ignore[no-untyped-def]
-    """Add n messages of these means to a cell of a slot; the arrays are those of `layout.Queue`."""
+def put(queue, at, cell, n, age, start, bad):  # type: ignore[no-untyped-def]
+    """Add n messages of these means to a cell of a slot of a `layout.Queue`."""
+    mail = queue.mail
     if mail[at, cell, COUNT] <= 0.0:
-        cells[at, occupied[at]] = cell
-        occupied[at] += 1
+        queue.cells[at, queue.occupied[at]] = cell
+        queue.occupied[at] += 1
     mail[at, cell, COUNT] += n
     mail[at, cell, AGE] += n * age
     mail[at, cell, START] += n * start
@@ -29,47 +30,53 @@ def put(mail, cells, occupied, at, cell, n, age, start, bad):  # type: ignore[no
 
 
 @inlined
-def take(mail, cells, occupied, at, due, n_due, age, start, bad):  # type: ignore[no-untyped-def]
-    """Empty a slot into `due` cells, their messages and means; returns how many cells and messages."""
-    n_cells = occupied[at]
+def take(queue, at, due):  # type: ignore[no-untyped-def]
+    """Empty a slot into a `layout.Due`; returns how many cells and messages."""
+    mail = queue.mail
+    n_cells = queue.occupied[at]
     total = 0.0
     for i in range(n_cells):
-        cell = cells[at, i]
+        cell = queue.cells[at, i]
         n = mail[at, cell, COUNT]
-        due[i] = cell
-        n_due[i] = n
-        age[i] = mail[at, cell, AGE] / n
-        start[i] = mail[at, cell, START] / n
-        bad[i] = mail[at, cell, BAD] / n
+        due.cell[i] = cell
+        due.left[i] = n
+        due.age[i] = mail[at, cell, AGE] / n
+        due.start[i] = mail[at, cell, START] / n
+        due.bad[i] = mail[at, cell, BAD] / n
         total += n
         _empty(mail, at, cell)
-    occupied[at] = 0
+    queue.occupied[at] = 0
     return n_cells, total
 
 
 @inlined
-def postpone(mail, cells, occupied, at, later, waited):  # type: ignore[no-untyped-def]
+def postpone(queue, at, later, waited):  # type: ignore[no-untyped-def]
     """Move everything of one slot to another, `waited` seconds older, attempt numbers unchanged."""
-    for i in range(occupied[at]):
-        cell = cells[at, i]
+    mail = queue.mail
+    for i in range(queue.occupied[at]):
+        cell = queue.cells[at, i]
         n = mail[at, cell, COUNT]
         older = mail[at, cell, AGE] / n + waited
-        put(mail, cells, occupied, later, cell, n, older, mail[at, cell, START] / n, mail[at, cell, BAD] / n)
+        put(queue, later, cell, n, older, mail[at, cell, START] / n, mail[at, cell, BAD] / n)
         _empty(mail, at, cell)
-    occupied[at] = 0
+    queue.occupied[at] = 0
 
 
 @inlined
-def clear(mail, cells, occupied):  # type: ignore[no-untyped-def]
-    """Empty the whole ring."""
-    for at in range(occupied.shape[0]):
-        for i in range(occupied[at]):
-            _empty(mail, at, cells[at, i])
-        occupied[at] = 0
+def clear(queue, rounds):  # type: ignore[no-untyped-def]
+    """Empty the whole queue, rounds included."""
+    for at in range(queue.occupied.shape[0]):
+        for i in range(queue.occupied[at]):
+            _empty(queue.mail, at, queue.cells[at, i])
+        queue.occupied[at] = 0
+    for at in range(rounds.total.shape[0]):
+        rounds.total[at] = 0.0
+        for cell in range(rounds.count.shape[1]):
+            rounds.count[at, cell] = 0.0
 
 
 @inlined
-def join_round(count, total, due, cell, n, u, sampled):  # type: ignore[no-untyped-def]
+def join_round(rounds, due, cell, n, u, sampled):  # type: ignore[no-untyped-def]
     """Add n messages, due after this many rounds, to the round before or after so that the mean is kept."""
     before = int(due)
     over = due - before
@@ -77,9 +84,9 @@ def join_round(count, total, due, cell, n, u, sampled):  # type: ignore[no-untyp
         over = 1.0 if u < over else 0.0
     for later, share in ((before, 1.0 - over), (before + 1, over)):
         if share > 0.0:
-            at = later % total.shape[0]
-            count[at, cell] += n * share
-            total[at] += n * share
+            at = later % rounds.total.shape[0]
+            rounds.count[at, cell] += n * share
+            rounds.total[at] += n * share
 
 
 @inlined
