@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPILED := .venv/compiled
 
-.PHONY: help app test browser format priors proofs bench notebooks constraints clean .venv
+.PHONY: help app test format priors proofs bench notebooks constraints clean .venv
 
 help: ## this list
 	@sed -nE 's/^([a-z.]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -36,9 +36,6 @@ priors: $(COMPILED) ## are the priors credible? writes docs/priors.md
 
 proofs: $(COMPILED) ## the long evidence about risk and rival schedules
 	$(BIN)/python benchmarks/proofs.py
-
-browser: $(COMPILED) ## the walks in a real browser
-	$(BIN)/python -m pytest -o addopts= --import-mode=importlib tests/surfaces/test_browser.py
 
 bench: $(COMPILED) ## how fast, as ratios within one run
 	$(BIN)/python benchmarks/speed.py

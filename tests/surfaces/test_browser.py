@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-FIRST_SECONDS = 300
+FIRST_SECONDS = 120
 """For a first plan on a slow and busy machine; it takes a few."""
 
 
