@@ -19,6 +19,8 @@ DAYS = 90
 PATIENCE = 1.5
 SLOT_MINUTES = 60
 SEED = 1
+SEEDS = (1, 2, 3, 4)
+"""Plans whose frontiers are averaged: one frontier has 112 scenarios, and neighbouring levels lie days apart."""
 
 MOSTLY = 0.6
 STUCK = 0.1
@@ -31,7 +33,7 @@ def main() -> None:
     beliefs = wp.draw(newsletter, SCENARIOS, SEED)
     tables = [_judged(newsletter, beliefs, name) for name in (*GENTLE, DOUBLING)]
     plans = {
-        name: wp.optimize(wp.Sender.load(ROOT / f"data/examples/{name}.yaml"), seed=SEED)
+        name: [wp.optimize(wp.Sender.load(ROOT / f"data/examples/{name}.yaml"), seed=seed) for seed in SEEDS]
         for name in ("newsletter", "shop-migration")
     }
     findings = _findings(tables, plans)
@@ -57,7 +59,7 @@ def _judged(sender: wp.Sender, beliefs: wp.Beliefs, name: str) -> dict[str, Any]
     }
 
 
-def _findings(tables: list[dict[str, Any]], plans: dict[str, wp.Plan]) -> list[tuple[bool, str]]:
+def _findings(tables: list[dict[str, Any]], plans: dict[str, list[wp.Plan]]) -> list[tuple[bool, str]]:
     """Return each wish of the check, whether it holds, and the number."""
     found = []
     for table in tables[:-1]:
@@ -73,13 +75,18 @@ def _findings(tables: list[dict[str, Any]], plans: dict[str, wp.Plan]) -> list[t
             f"a reacting decent sender is almost never stuck for {DAYS} days: at most {stuck:.1%}",
         )
     )
-    newsletter = _median_days(plans["newsletter"])
+    newsletter = float(np.mean([_median_days(plan) for plan in plans["newsletter"]]))
     found.append((21 <= newsletter <= 42, f"newsletter: median {newsletter:.0f} days, wished three to six weeks"))
-    shop = _median_days(plans["shop-migration"])
+    shop = float(np.mean([_median_days(plan) for plan in plans["shop-migration"]]))
     found.append((shop <= 60, f"shop: median {shop:.0f} days, wished within about eight weeks"))
-    for name, plan in plans.items():
-        level = _earliest_level(plan)
-        found.append((0.1 <= level <= 0.3, f"{name}: earliest 80 % day at risk {level:g}, wished 0.1 to 0.3"))
+    for name, several in plans.items():
+        level = float(_mean_q80(several).idxmin())
+        own = np.mean([list(plan.levels.values()) for plan in several])
+        text = (
+            f"{name}: the slowest provider's 80 % day is earliest at risk {level:g}, wished 0.1 to 0.3 "
+            f"(each provider's own: {own:.2f} on average)"
+        )
+        found.append((0.1 <= level <= 0.3, text))
     return found
 
 
@@ -88,16 +95,16 @@ def _median_days(plan: wp.Plan) -> float:
     return float(reach.loc[reach["provider"] == "all", "q50"].iloc[0]) + 1
 
 
-def _earliest_level(plan: wp.Plan) -> float:
-    rows = plan.frontier
-    rows = rows[rows["provider"] == "all"]
-    return float(rows.loc[rows["q80"].idxmin(), "risk"])
+def _mean_q80(plans: list[wp.Plan]) -> Any:
+    """Return the 80 % day of the slowest provider by risk, mean of the plans."""
+    rows = [plan.frontier.query("provider == 'all'").set_index("risk")["q80"] for plan in plans]
+    return sum(rows) / len(rows)
 
 
 def _page(
     sender: wp.Sender,
     tables: list[dict[str, Any]],
-    plans: dict[str, wp.Plan],
+    plans: dict[str, list[wp.Plan]],
     findings: list[tuple[bool, str]],
 ) -> str:
     revision = subprocess.run(
@@ -110,8 +117,8 @@ def _page(
         "In time / never / with a wrong day, % of scenarios.\n",
         _table(sender, tables),
         "\n## The optimized plan at each risk\n",
-        "Days from the start until the slowest provider is reached.\n",
-        *(_frontier(name, plan) for name, plan in plans.items()),
+        "Days from the start until the slowest provider is reached, for the first of the plans judged above.\n",
+        *(_frontier(name, several[0]) for name, several in plans.items()),
         _CHANGES,
     ]
     return "\n".join(parts)
