@@ -13,25 +13,28 @@ import planner as wp
 
 ROOT = Path(__file__).parent.parent
 GENTLE = ("onesignal", "kumomta-conservative", "braze-conservative", "sendgrid-auto")
-DOUBLING = "sendgrid-marketing-campaigns"
+DOUBLING = "doubling to a million"
 SCENARIOS = 500
 DAYS = 90
+MILLION = 1_000_000
 PATIENCE = 1.5
 SLOT_MINUTES = 60
 SEED = 1
 SEEDS = (1, 2, 3, 4)
 """Plans whose frontiers are averaged: one frontier has 112 scenarios, and neighbouring levels lie days apart."""
 
-MOSTLY = 0.6
+MOSTLY, SELDOM = 0.6, 0.4
 STUCK = 0.1
-"""Bounds of the check: share in time that counts as 'mostly', share that may be stuck at any provider."""
+"""Bounds of the check: share in time that counts as 'mostly' or 'mostly not', share that may be stuck at a provider."""
 
 
 def main() -> None:
     """Run the check and write the page; fails loudly where a wish does not hold."""
     newsletter = wp.Sender.load(ROOT / "data/examples/newsletter.yaml")
     beliefs = wp.draw(newsletter, SCENARIOS, SEED)
-    tables = [_judged(newsletter, beliefs, name) for name in (*GENTLE, DOUBLING)]
+    tables = [_judged(newsletter, beliefs, name, wp.published(name, newsletter, DAYS)) for name in GENTLE]
+    large = newsletter.changed({"target.volume": MILLION})
+    tables.append(_judged(large, beliefs, DOUBLING, _doubling(large)))
     plans = {
         name: [wp.optimize(wp.Sender.load(ROOT / f"data/examples/{name}.yaml"), seed=seed) for seed in SEEDS]
         for name in ("newsletter", "shop-migration")
@@ -42,9 +45,15 @@ def main() -> None:
         print("holds " if holds else "FAILS ", text)
 
 
-def _judged(sender: wp.Sender, beliefs: wp.Beliefs, name: str) -> dict[str, Any]:
-    """Judge one published table with reaction: share of scenarios in time and never, by provider."""
-    schedule = wp.published(name, sender, DAYS)
+def _doubling(sender: wp.Sender) -> wp.Schedule:
+    """Return SendGrid's rule for marketing campaigns, 50 and then twice the day before, followed to a million a day."""
+    total = np.minimum(MILLION, 50.0 * 2.0 ** np.arange(DAYS))
+    volume = sender.shares()[:, None, None] * total
+    return wp.Schedule(sender.provider_names, ("all",), sender.dates(DAYS), volume)
+
+
+def _judged(sender: wp.Sender, beliefs: wp.Beliefs, name: str, schedule: wp.Schedule) -> dict[str, Any]:
+    """Judge one table with reaction: share of scenarios in time and never, by provider."""
     total = schedule.total.sum(axis=0)
     own = int(np.argmax(total >= 0.995 * total.max())) + 1
     reaction = wp.catalogue().reactions["default"]
@@ -67,8 +76,8 @@ def _findings(tables: list[dict[str, Any]], plans: dict[str, list[wp.Plan]]) -> 
         text = f"{table['name']} mostly works within 1.5 x its own length: {share:.0%} of scenarios, mean of providers"
         found.append((share >= MOSTLY, text))
     share = float(tables[-1]["in_time"].mean())
-    found.append((share < MOSTLY, f"doubling every day mostly does not: {share:.0%}"))
-    stuck = max(float(table["never"].max()) for table in tables)
+    found.append((share < SELDOM, f"doubling every day from 50 to a million mostly does not: {share:.0%}"))
+    stuck = max(float(table["never"].max()) for table in tables[:-1])
     found.append(
         (
             stuck <= STUCK,
@@ -113,7 +122,7 @@ def _page(
     parts = [
         _INTRODUCTION.format(day=date.today().isoformat(), revision=revision, scenarios=SCENARIOS),
         "\n".join(f"- {'holds' if holds else '**fails**'}: {text}" for holds, text in findings),
-        "\n## Published tables with reaction, newsletter of 100,000 a day on one IP\n",
+        "\n## Published tables with reaction, newsletter of 100,000 a day on one IP; doubling: of 1,000,000\n",
         "In time / never / with a wrong day, % of scenarios.\n",
         _table(sender, tables),
         "\n## The optimized plan at each risk\n",
