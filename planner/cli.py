@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 import planner as wp
+from planner.tables import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -371,7 +372,7 @@ def _check_places(sender_file: Path, *places: Path | None) -> None:
 
 def _write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV file whole or not at all; no cell is taken for a formula by a spreadsheet."""
-    text = frame.apply(_harmless).to_csv(index=False, lineterminator="\n")
+    text = csv_text(frame)
     draft = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
@@ -380,14 +381,6 @@ def _write_table(path: Path, frame: pd.DataFrame) -> None:
         draft.unlink(missing_ok=True)
         raise wp.InputError(f"cannot be written: {error.strerror}. Choose another place.", file=path) from None
     _say(f"Wrote {path}.")
-
-
-def _harmless(column: pd.Series[Any]) -> pd.Series[Any]:
-    return column.map(_no_formula) if column.dtype.kind not in "biufM" else column
-
-
-def _no_formula(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _print(text: str) -> None:

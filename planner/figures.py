@@ -122,7 +122,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    frame : frame with columns provider, date, mean, q10, q90 (shares in [0, 1])
+    frame : frame with columns provider, date, mean, q10, q90 (shares in [0, 1]), cause (text)
         A day without mail has no value (NaN) and stays empty.
 
     Returns
@@ -130,6 +130,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
     Figure
     """
     mean, low, high = (_grid(frame, column) for column in ("mean", "q10", "q90"))
+    causes = frame.pivot(index="provider", columns="date", values="cause").reindex(mean.index).fillna("")
     names = [_text(name) for name in mean.index]
     figure = _figure("", height=150 + 30 * max(len(names), 1), hovermode="closest")
     figure.add_trace(
@@ -138,6 +139,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
             y=names,
             z=mean.to_numpy(),
             customdata=np.stack([low, high], axis=-1),
+            text=[[f"<br>mostly {_text(why)}" if why else "" for why in row] for row in causes.to_numpy()],
             zmin=0,
             zmax=100,
             xgap=1,
@@ -151,7 +153,7 @@ def deferral_heat_map(frame: pd.DataFrame) -> Figure:
             ],
             colorbar={"title": {"text": "in 100"}, "thickness": 10, "tickvals": [0, 25, 50, 75, 100]},
             hovertemplate=f"%{{y}}, %{{x|{_DAY}}}<br>%{{z:.0f}} in 100 first attempts deferred"
-            "<br>8 times in 10 between %{customdata[0]:.0f} and %{customdata[1]:.0f}<extra></extra>",
+            "<br>8 times in 10 between %{customdata[0]:.0f} and %{customdata[1]:.0f}%{text}<extra></extra>",
         )
     )
     figure.update_yaxes(autorange="reversed", title=None, tickformat="", showgrid=False)

@@ -399,16 +399,17 @@ class Sender(Checked):
         """Everything as JSON with the number of this format; the same sender gives the same text."""
         return json.dumps({"format": FORMAT, **self.to_dict()}, ensure_ascii=False, indent=2, allow_nan=False)
 
+    def to_yaml(self) -> str:
+        """Everything as YAML, as people write it: a file that `load` reads."""
+        plain = _as_people_write(self.to_dict())
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
     def save(self, path: str | Path) -> None:
         """Write the sender to a .yaml, .yml or .json file, whole or not at all."""
         suffix = Path(path).suffix.lower()
         if suffix not in _SUFFIXES:
             raise InputError("is no sender file. End its name in .yaml, .yml or .json.", file=path)
-        save_text(path, self.to_json() + "\n" if suffix == ".json" else self._to_yaml())
-
-    def _to_yaml(self) -> str:
-        plain = _as_people_write(self.to_dict())
-        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, default_flow_style=False)
+        save_text(path, self.to_json() + "\n" if suffix == ".json" else self.to_yaml())
 
     def changed(self, changes: Mapping[str, Any]) -> Sender:
         """Make another sender with some fields changed.

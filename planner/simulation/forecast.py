@@ -18,7 +18,7 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
-from planner.inputs.provider import PARAMETERS
+from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
 from planner.inputs.schedule import Schedule
@@ -46,6 +46,8 @@ REACHED = 0.005
 QUANTILES = (0.1, 0.5, 0.9)
 
 MOST_SCENARIOS = 1_000_000
+
+_NEXT_TO_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +157,16 @@ class Forecast:
         return float(self.weights @ (self.reached_by_all <= (day - self.days[0]).days))
 
     def p_421(self) -> pd.DataFrame:
-        """Share of first attempts answered 4xx for any cause: provider, date, mean, q10, q50, q90."""
+        """Share of first attempts answered 4xx for any cause: provider, date, mean, q10, q50, q90, cause.
+
+        The cause is that of most deferrals of the day, retries included; stuck mailboxes count where nothing else does.
+        """
         share = np.minimum(1.0, self.first_4xx / np.maximum(self.injected, 1.0)) * (self.injected > 0.0)
-        return self._bands(share)
+        by_cause = np.einsum("s,kspd->kpd", self.weights, self.rows[layout.DEFERRED :])
+        by_cause[layout.STUCK] *= _NEXT_TO_NOTHING
+        names = np.array([*self.causes, ""])
+        most = np.where(by_cause.any(axis=0), by_cause.argmax(axis=0), len(self.causes))
+        return self._bands(share).assign(cause=names[most].ravel())
 
     def delay(self) -> pd.DataFrame:
         """Delay of delivered mail that was deferred at first: provider, messages, mean, q10, q50, q90, q95; seconds."""
@@ -439,7 +448,8 @@ def assumptions_of(providers: tuple[str, ...]) -> pd.DataFrame:
         provider = facts.provider(name)
         for parameter in PARAMETERS:
             prior = provider.priors[parameter]
-            row = {"provider": name, "parameter": parameter, **prior.model_dump()}
+            info = PARAMETER_INFO[parameter]
+            row = {"provider": name, "parameter": parameter, "title": info.title, **prior.model_dump()}
             rows.append(row | {"confidence": str(Confidence(prior.confidence))})
     return pd.DataFrame(rows)
 

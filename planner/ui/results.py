@@ -119,6 +119,7 @@ def deferrals(plan: wp.Plan) -> None:
     sent = plan.to_frame().query("volume > 0")[["provider", "date"]]
     every = plan.to_frame()[["provider", "date"]]
     frame = wording.named(every.merge(sent.merge(plan.forecast.p_421()), how="left"))
+    frame = frame.assign(cause=frame["cause"].map(wording.CAUSES).fillna(""))
     alt = "Share of first attempts deferred, by provider and day"
     widgets.chart(figures.deferral_heat_map(frame), frame, "p_421", alt)
 
@@ -147,7 +148,6 @@ def assumptions(plan: wp.Plan) -> None:
         st.markdown(prose("assumptions"))
         frame = wording.named(plan.assumptions())[list(wording.ASSUMED)]
         frame = frame.assign(
-            parameter=frame["parameter"].str.replace("_", " "),
             confidence=frame["confidence"].map(wording.CONFIDENCE),
         )
         st.dataframe(frame.rename(columns=wording.ASSUMED), hide_index=True)
@@ -160,7 +160,7 @@ def downloads(plan: wp.Plan) -> None:
         st.download_button("Plan as JSON", plan.to_json(), "plan.json", "application/json", on_click="ignore")
         st.download_button(
             "Sender as YAML",
-            state.sender_file(plan.sender),
+            plan.sender.to_yaml(),
             "sender.yaml",
             "application/yaml",
             on_click="ignore",

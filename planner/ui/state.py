@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -230,16 +228,3 @@ def stop(sender: wp.Sender) -> None:
 def go_on() -> None:
     """Plan after all."""
     _visit().stopped = None
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _file(fingerprint: str, suffix: str, _sender: wp.Sender) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"sender{suffix}"
-        _sender.save(path)
-        return path.read_bytes()
-
-
-def sender_file(sender: wp.Sender) -> bytes:
-    """Write a sender as YAML."""
-    return _file(sender.fingerprint(), ".yaml", sender)

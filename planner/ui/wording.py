@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import planner as wp
+from planner.tables import csv_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TEXTS = Path(__file__).with_name("texts")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 CONFIDENCE = {
     "official": "published by the provider",
@@ -25,7 +25,7 @@ CONFIDENCE = {
 
 ASSUMED = {
     "provider": "Provider",
-    "parameter": "Parameter",
+    "title": "Parameter",
     "low": "Low (5 %)",
     "typical": "Typical",
     "high": "High (95 %)",
@@ -35,6 +35,17 @@ ASSUMED = {
     "note": "Note",
 }
 """Columns of the table of assumptions, with their titles."""
+
+
+CAUSES = {
+    "limit": "the limit on volume",
+    "penalty": "a penalty after too much",
+    "greylisting": "greylisting",
+    "system": "the provider's own trouble",
+    "stuck": "mailboxes that refuse for now",
+    "reputation": "doubtful reputation",
+    "authentication": "authentication",
+}
 
 
 @cache
@@ -72,19 +83,10 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def csv(frame: pd.DataFrame) -> bytes:
-    """Write a table for spreadsheets, none of whose cells is taken for a formula."""
-    return _harmless(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
+    """Write a table to be downloaded."""
+    return csv_text(frame).encode("utf-8")
 
 
 def tabbed(frame: pd.DataFrame) -> str:
     """Write a table to be copied and pasted into a spreadsheet."""
-    return _harmless(frame).to_csv(index=False, sep="\t", lineterminator="\n").rstrip("\n")
-
-
-def _harmless(frame: pd.DataFrame) -> pd.DataFrame:
-    text = [name for name, column in frame.items() if column.dtype.kind not in "biufM"]
-    return frame.assign(**{str(name): frame[name].map(_no_formula) for name in text})
-
-
-def _no_formula(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return csv_text(frame, "\t").rstrip("\n")

@@ -367,7 +367,7 @@ def test_broken_file_is_refused_and_changes_nothing(upload):
 
 
 def test_sender_can_be_saved_and_opened_again(upload):
-    state.open_file(upload(state.sender_file(wp.Sender.load(EXAMPLES / "shop-migration.yaml"))))
+    state.open_file(upload(wp.Sender.load(EXAMPLES / "shop-migration.yaml").to_yaml().encode()))
     assert state.base() == wp.Sender.load(EXAMPLES / "shop-migration.yaml")
 
 

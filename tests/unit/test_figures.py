@@ -20,7 +20,9 @@ def by_provider(**columns):
 
 
 def banded(scale=1.0):
-    return by_provider(mean=[0.11 * scale] * 4, q10=[0.1 * scale] * 4, q50=[0.2 * scale] * 4, q90=[0.3 * scale] * 4)
+    return by_provider(
+        mean=[0.11 * scale] * 4, q10=[0.1 * scale] * 4, q50=[0.2 * scale] * 4, q90=[0.3 * scale] * 4
+    ).assign(cause="<limit>")
 
 
 VOLUMES = by_provider(volume=[100.0, 200.0, 400.0, 800.0])
@@ -105,6 +107,13 @@ def test_heat_map_counts_in_a_hundred():
     assert np.asarray(cells.z) == pytest.approx(np.array([[11.0] * 4, [22.0] * 4]))
     assert np.asarray(cells.customdata)[1, 0] == pytest.approx([20.0, 60.0])
     assert (cells.zmin, cells.zmax) == (0, 100)
+
+
+def test_heat_map_says_why():
+    (cells,) = figures.deferral_heat_map(banded().assign(cause=["<limit>"] * 7 + [""])).data
+    assert cells.text[0][0] == "<br>mostly &lt;limit&gt;"
+    assert cells.text[1][3] == ""
+    assert "%{text}" in cells.hovertemplate
 
 
 def test_heat_map_leaves_days_without_mail_empty():
