@@ -13,6 +13,7 @@ from planner.vocabulary import Cause, Floats
 
 MAX_ATTEMPTS = 1000
 MAX_LIFETIME = 30 * 86_400.0
+MAX_PAUSE = 86_400.0
 
 _NUMBER = TypeAdapter[float](Number)
 
@@ -92,7 +93,7 @@ class RetryPolicy(Checked):
     pause_seconds: Number = Field(
         0.0,
         ge=0,
-        le=MAX_LIFETIME,
+        le=MAX_PAUSE,
         title="Pause of the whole destination",
         description="After a limit or penalty deferral nothing goes to this provider for so long.",
         json_schema_extra={"unit": "seconds"},

@@ -126,7 +126,7 @@ def policies(draw, waits: tuple[float, ...] = WAITS) -> RetryPolicy:
         cap_seconds=cap,
         jitter=draw(st.sampled_from([0.0, 0.2, 0.9])),
         lifetime_seconds=min(150 * shortest, draw(st.sampled_from([MINUTE, HOUR, DAY, 5 * DAY]))),
-        pause_seconds=draw(st.sampled_from([0.0, 0.0, MINUTE, 50 * MINUTE, 30 * HOUR])),
+        pause_seconds=draw(st.sampled_from([0.0, 0.0, MINUTE, 50 * MINUTE, 24 * HOUR])),
     )
 
 
