@@ -255,29 +255,30 @@ def _days_of(search: _Search, picks: Any) -> Floats:
 def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
     """Return the drops whose risk, measured within the horizon, comes closest to the limit from below, (providers,).
 
-    The dropped share is not the risk. The frontier's measurements are interpolated, the result is measured on more
-    scenarios, and the interpolation refined with it.
+    The dropped share is not the risk. The frontier's measurements are interpolated; the result is measured on more
+    scenarios, and these measurements are interpolated again.
     """
     from planner.optimizer import referee
 
-    tried = [np.zeros_like(search.drops[0]), *search.drops]
-    risks = [np.zeros(len(tried[0])), *(weights @ (each.first_wrong < horizon) for each in search.judged)]
-    measured = []
+    nothing = (np.zeros_like(search.drops[0]), np.zeros(len(search.drops[0])))
+    glanced = [
+        (drops, weights @ (each.first_wrong < horizon)) for drops, each in zip(search.drops, search.judged, strict=True)
+    ]
+    known = [nothing, *glanced]
+    measured: list[Any] = []
     for _ in range(_REFINEMENTS):
-        drops = np.array([_interpolated(limit, tried, risks, p) for p in range(len(tried[0]))])
+        drops = np.array([_interpolated(limit, known, p) for p in range(len(nothing[0]))])
         judged = referee.judge(run, referee.volumes_at(search.nested, drops)[:, :horizon], reaction)
-        risk = run.beliefs.weights @ (judged.first_wrong < horizon)
-        tried.append(drops)
-        risks.append(risk)
-        measured.append((drops, risk))
+        measured.append((drops, run.beliefs.weights @ (judged.first_wrong < horizon)))
+        known = [nothing, *measured, glanced[-1]]  # the few scenarios of the frontier would mislead from here on
     keeping = np.stack([np.where(risk <= limit + 1e-9, drops, -1) for drops, risk in measured]).max(axis=0)
     most_careful = np.stack([drops for drops, _ in measured]).min(axis=0)
     return np.where(keeping >= 0, keeping, most_careful)
 
 
-def _interpolated(limit: float, tried: list[Any], risks: list[Floats], p: int) -> int:
-    """Return how many drops give a risk at one provider, by monotone interpolation of what was measured."""
-    drops, measured = np.array([each[p] for each in tried]), np.array([each[p] for each in risks])
+def _interpolated(limit: float, known: list[tuple[Any, Floats]], p: int) -> int:
+    """Return how many drops give a risk at one provider, by monotone interpolation of known drops and their risks."""
+    drops, measured = (np.array([each[p] for each in column]) for column in zip(*known, strict=True))
     order = np.argsort(drops, kind="stable")
     at, risk = drops[order], np.maximum.accumulate(measured[order])
     if risk[-1] <= limit:
