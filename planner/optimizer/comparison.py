@@ -251,7 +251,9 @@ def _days(forecast: Forecast, q: float) -> float:
 def _behind(name: str, days: float) -> str:
     if not np.isfinite(days):
         return f"{name} is not there that surely within the horizon"
-    return f"{name} needs {int(days)} more {'day' if days == 1 else 'days'}" if days else f"{name} is there on the same day"
+    if days == 0:
+        return f"{name} is there on the same day"
+    return f"{name} needs {int(days)} more {'day' if days == 1 else 'days'}"
 
 
 def _part(progress: Progress | None, i: int, n: int) -> Progress | None:
