@@ -15,6 +15,7 @@ import numpy as np
 import planner as wp
 
 ROOT = Path(__file__).parent.parent
+SCENARIOS = 512
 PER_MESSAGE = 1000.0
 FLAT = 12.0
 """Bounds: how many times faster per message than the oracle, and how much dearer 10^9 messages a day are than 10^4."""
@@ -23,7 +24,7 @@ FLAT = 12.0
 def main() -> None:
     """Measure, print, and keep the table if asked to."""
     wp.warm_up()
-    rows = [*per_message(), *against_volume(), *shop(), imported()]
+    rows = [*against_c(), *per_message(), *against_volume(), *shop(), imported()]
     table = "\n".join(f"| {what} | {value} |" for what, value in rows)
     print(table)
     if "--write" in sys.argv:
@@ -54,6 +55,22 @@ def one_provider(volume: float, days: int) -> tuple[wp.Sender, wp.Schedule]:
         }
     )
     return sender, wp.Schedule(("gmail",), ("all",), sender.dates(days), np.full((1, 1, days), float(volume)))
+
+
+def against_c() -> list[tuple[str, str]]:
+    """Time of the slot loop against its twin in C, for the same counts, and against single binomials of numpy."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.twin import SLOWER
+
+    command = [sys.executable, "-m", "benchmarks.twin", str(SCENARIOS), "3"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    loop, twin, binomials = map(float, done.stdout.split())
+    assert loop <= SLOWER * twin, f"{loop / twin:.2f} times as long as in C"
+    size = f"{SCENARIOS} scenarios x 8 providers x 45 days x 96 slots x 12 attempts, one thread"
+    return [
+        (f"{size}, against the same loop in C", f"{loop / twin:.2f} times its time, {loop:.1f} s"),
+        (f"{size}, against numpy drawing one binomial a slot", f"{loop / binomials:.1f} times its time"),
+    ]
 
 
 def per_message() -> list[tuple[str, str]]:

@@ -89,9 +89,12 @@ def run_day(  # type: ignore[no-untyped-def]
     day_key = mixed(luck + np.uint64(d + 1) * MIX1)
     penalty_waits = uniform(day_key, _PENALTY) < w[W_PENALTY_CHANCE, p]
 
+    start = d * n_slots
+    next_round = start + (retries.round_slots // 2 - start) % retries.round_slots
+    at = start % length - 1
     for i in range(n_slots):
-        now = d * n_slots + i
-        at = now % length
+        now = start + i
+        at = at + 1 if at + 1 < length else 0
         slot_key = mixed(day_key + np.uint64(i + 1) * MIX2)
         flip = uniform(slot_key, _TROUBLE)
         trouble = flip >= trouble_ends if trouble else flip < trouble_starts
@@ -116,11 +119,12 @@ def run_day(  # type: ignore[no-untyped-def]
                 if n > 0.0:
                     put(queue, at, fate, n, age, age, today.bad_share)
 
-        at_round = now // retries.round_slots % rounds.total.shape[0]
-        if now % retries.round_slots == retries.round_slots // 2 and rounds.total[at_round] > 0.0:
-            if now < rest_until:
+        if now == next_round:
+            next_round += retries.round_slots
+            at_round = now // retries.round_slots % rounds.total.shape[0]
+            if rounds.total[at_round] > 0.0 and now < rest_until:
                 _leave_round(rounds, at_round, queue, at, retries)
-            else:
+            elif rounds.total[at_round] > 0.0:
                 hurt = closed and not today.blocks
                 _run_round(
                     rounds, at_round, today, closed, w[W_AUTH_REFUSED, p], system, retries, mixed(slot_key),
