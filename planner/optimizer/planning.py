@@ -29,7 +29,9 @@ N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 112, 48, 512
 GLANCE_RISK = 0.15
 SEARCH_SLOT_MINUTES = 60
 REACHING = 0.9
-_REFINEMENTS = 3
+_REFINEMENTS = 4
+_CLOSE = 0.9
+"""The risk is refined until it lies this close below the limit, a few times at most."""
 
 
 def optimize(
@@ -174,7 +176,7 @@ def _search(
 ) -> tuple[_Search, int]:
     """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
     tell(0.05, "Looking how long it takes")
-    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, float(limit))
+    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
     n_days = _glance(sender, fit, choose, policies, reaction, caution, seed, most_days)
     while True:
         search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
@@ -265,11 +267,20 @@ def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Flo
         (drops, weights @ (each.first_wrong < horizon)) for drops, each in zip(search.drops, search.judged, strict=True)
     ]
     known = [nothing, *glanced]
-    measured: list[Any] = []
+    measured: list[tuple[Any, Floats]] = []
+    aim = 0.5 * (1.0 + _CLOSE) * limit
+    still = np.ones(len(nothing[0]), dtype=bool)
     for _ in range(_REFINEMENTS):
-        drops = np.array([_interpolated(limit, known, p) for p in range(len(nothing[0]))])
-        judged = referee.judge(run, referee.volumes_at(search.nested, drops)[:, :horizon], reaction)
-        measured.append((drops, run.beliefs.weights @ (judged.first_wrong < horizon)))
+        drops = np.array([_interpolated(aim, known, p) for p in range(len(still))])
+        volume = referee.volumes_at(search.nested, drops)[:, :horizon]
+        judged = referee.judge(run, np.where(still[:, None], volume, 0.0), reaction)  # providers are independent
+        risk = run.beliefs.weights @ (judged.first_wrong < horizon)
+        if measured:
+            drops, risk = np.where(still, (drops, risk), measured[-1])
+        measured.append((drops.astype(int), risk))
+        still &= (risk > limit + 1e-9) | (risk < _CLOSE * limit)
+        if not still.any():
+            break
         known = [nothing, *measured, glanced[-1]]  # the few scenarios of the frontier would mislead from here on
     keeping = np.stack([np.where(risk <= limit + 1e-9, drops, -1) for drops, risk in measured]).max(axis=0)
     most_careful = np.stack([drops for drops, _ in measured]).min(axis=0)
