@@ -100,15 +100,33 @@ def against_volume() -> list[tuple[str, str]]:
 
 
 def shop() -> list[tuple[str, str]]:
-    """The shop example: the whole plan, and an edited schedule judged again."""
+    """The shop example: the first ramp judged, the whole plan, and an edited schedule judged again."""
     sender = wp.Sender.load(ROOT / "data/examples/shop-migration.yaml")
     start = time.perf_counter()
-    plan = wp.optimize(sender, seed=1)
+    judged: list[float] = []
+
+    def tell(_: float, doing: str) -> None:
+        if doing.startswith("Judging"):
+            judged.append(time.perf_counter() - start)
+
+    plan = wp.optimize(sender, seed=1, progress=tell)
     whole = time.perf_counter() - start
-    again = seconds(lambda: wp.simulate(sender, plan.schedule, reaction=plan.reaction, scenarios=100, seed=2), 2)
+
+    def again(slot_minutes: int) -> float:
+        return seconds(
+            lambda: wp.simulate(
+                sender, plan.schedule, reaction=plan.reaction, scenarios=100, seed=2, slot_minutes=slot_minutes
+            )
+        )
+
     return [
+        ("shop example, the first ramp is found and judged", f"{judged[1]:.1f} s"),
         (f"shop example, whole plan with frontier, horizon {len(plan.schedule.dates)} days", f"{whole:.1f} s"),
-        ("shop example, an edited schedule judged again on 100 scenarios", f"{again:.1f} s"),
+        (
+            "shop example, an edited schedule judged again, 100 scenarios, hourly slots as in the search",
+            f"{again(60):.1f} s",
+        ),
+        ("shop example, the same in slots of 15 minutes, as published", f"{again(15):.1f} s"),
     ]
 
 
@@ -137,8 +155,11 @@ Written by `make bench` on {day}, revision {revision}, two cores, {machine}. Oth
 |---|---|
 {table}
 
-The slot loop works on counts: its cost grows with the cells of the queue that are occupied, about with the logarithm
-of the volume, and not with the messages.
+The slot loop works on counts: its cost hangs on the cells of the queue that are occupied, and not on the messages. In the
+rows for growing volumes the provider's cold allowance and fading growth stay what they are, so the deferred share grows
+with the volume, from a quarter to four fifths, and with it the occupied cells. With the provider scaled along, a billion
+messages a day cost about 1.3 times a million and 1.8 times ten thousand; `tests/benchmarks` holds this, and the ratios to
+C and numpy, in every run of `make test`.
 """
 
 
