@@ -155,11 +155,11 @@ Written by `make bench` on {day}, revision {revision}, two cores, {machine}. Oth
 |---|---|
 {table}
 
-The slot loop works on counts: its cost hangs on the cells of the queue that are occupied, and not on the messages. In the
-rows for growing volumes the provider's cold allowance and fading growth stay what they are, so the deferred share grows
-with the volume, from a quarter to four fifths, and with it the occupied cells. With the provider scaled along, a billion
-messages a day cost about 1.3 times a million and 1.8 times ten thousand; `tests/benchmarks` holds this, and the ratios to
-C and numpy, in every run of `make test`.
+The slot loop works on counts: its cost hangs on the occupied cells of the queue, and not on the messages. In the rows
+for growing volumes the provider's cold allowance and fading growth stay what they are, so the deferred share grows with
+the volume, from a quarter to four fifths, and with it the occupied cells. With the provider scaled along, a billion
+messages a day cost about 1.3 times a million and 1.8 times ten thousand; `tests/benchmarks` holds this, and the ratios
+to C and numpy, in every run of `make test`.
 """
 
 
