@@ -81,19 +81,26 @@ def _findings(tables: list[dict[str, Any]], plans: dict[str, list[wp.Plan]]) -> 
     found.append(
         (
             stuck <= STUCK,
-            f"a reacting decent sender is almost never stuck for {DAYS} days: at most {stuck:.1%}",
+            f"a reacting decent sender is seldom stuck for {DAYS} days: at worst {stuck:.1%} (bound {STUCK:.0%})",
         )
     )
     newsletter = float(np.mean([_median_days(plan) for plan in plans["newsletter"]]))
-    found.append((21 <= newsletter <= 42, f"newsletter: median {newsletter:.0f} days, wished three to six weeks"))
+    found.append(
+        (
+            21 <= newsletter <= 42,
+            f"newsletter, mean of {len(SEEDS)} seeds: median {newsletter:.0f} days, wished three to six weeks",
+        )
+    )
     shop = float(np.mean([_median_days(plan) for plan in plans["shop-migration"]]))
-    found.append((shop <= 60, f"shop: median {shop:.0f} days, wished within about eight weeks"))
+    found.append(
+        (shop <= 60, f"shop, mean of {len(SEEDS)} seeds: median {shop:.0f} days, wished within about eight weeks")
+    )
     for name, several in plans.items():
         level = float(_mean_q80(several).idxmin())
         own = np.mean([list(plan.levels.values()) for plan in several])
         text = (
-            f"{name}: the slowest provider's 80 % day is earliest at risk {level:g}, wished 0.1 to 0.3 "
-            f"(each provider's own: {own:.2f} on average)"
+            f"{name}, mean of {len(several)} seeds: the slowest provider's 80 % day is earliest at risk {level:g}, "
+            f"wished 0.1 to 0.3 (each provider's own: {own:.2f} on average)"
         )
         found.append((0.1 <= level <= 0.3, text))
     return found

@@ -408,7 +408,6 @@ static inline void accept_mail(Due *due, double passing, double undecided, uint6
     double bounced = expected > 0.0 ? part(passing, expected / passing, key, P_BAD) : 0.0;
     double u = bounced > 0.0 ? uniform(key, P_SHARE + 16 * P_BAD) : 0.0;
     double seen = 0.0, before = 0.0;
-    day[HARD_BOUNCED] += bounced;
     for (int64_t j = 0; j < due->n; j++) {
         double n = due->part[j];
         if (n <= 0.0)
@@ -418,6 +417,7 @@ static inline void accept_mail(Due *due, double passing, double undecided, uint6
             double upto = seen < expected * (1.0 - 1e-12) ? floor(bounced * (seen / expected) + u) : bounced;
             double gone = least(n, upto - before);
             before += gone;
+            day[HARD_BOUNCED] += gone;
             n -= gone;
         }
         day[DELIVERED] += n;

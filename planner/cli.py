@@ -127,7 +127,7 @@ def simulate(
         raise wp.InputError("--reaction and --no-reaction exclude each other. Keep one.")
     loaded = None if plan_file is None else _load_plan(plan_file, sender)
     followed = loaded.schedule if loaded else _schedule(sender, published, schedule, days)
-    with _progress("Simulating") as progress:
+    with _progress("Simulating") as progress, _about(schedule):
         forecast = wp.simulate(
             sender,
             followed,
@@ -292,6 +292,9 @@ def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
             loaded = wp.Plan.load(path)
     except (AttributeError, KeyError, TypeError, ValueError) as error:  # whatever an edit left of a plan
         raise wp.InputError("is no whole plan. Save it again; was it edited by hand?", file=path) from error
+    for answer in loaded.answers:
+        if answer.name == "earlier_model":
+            _say(f"{path}: {answer.text} {answer.remedy}")
     if loaded.sender != sender:
         _say(f"{path} was planned for another version of the sender; it is judged for this one.")
     return loaded
@@ -334,11 +337,13 @@ def _check_file(path: Path) -> None:
 
 
 @contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Name the file in what is wrong with its content."""
+def _about(path: Path | None) -> Iterator[None]:
+    """Name the file, if there is one, in what is wrong with its content."""
     try:
         yield
     except wp.InputError as error:
+        if path is None:
+            raise
         raise wp.InputError(error.message, file=path, line=error.line, field=error.field) from None
 
 
@@ -428,7 +433,10 @@ def _ramp(schedule: wp.Schedule) -> str:
     sent = [d for d in range(len(schedule.dates)) if total[:, d].any()]
     rising = [d for d in sent if d == 0 or (total[:, d] > total[:, :d].max(axis=1)).any()]
     shown = [d for d in sent if d <= max(rising, default=-1)]
-    rows = [(_day(schedule.dates[d]), _whole(total[:, d].sum()), *map(_whole, total[:, d].tolist())) for d in shown]
+    start = schedule.dates[0]
+    rows = [
+        (_day(schedule.dates[d], start), _whole(total[:, d].sum()), *map(_whole, total[:, d].tolist())) for d in shown
+    ]
     if not rows:
         return "Nothing can be sent."
     rest = f"\nFrom then on nothing rises, up to {_day(schedule.dates[-1])}." if sent[-1] > shown[-1] else ""
@@ -508,12 +516,15 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
 
 
-def _day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}"
+def _day(day: date, since: date | None = None) -> str:
+    """Say a date in full, or briefly beside a date that tells the year."""
+    from planner.vocabulary import day_text, short_day
+
+    return day_text(day) if since is None else short_day(day, since)
 
 
 def _reached(start: date, days: float) -> str:
-    return _day(start + timedelta(days=int(days))) if isfinite(days) else "never"
+    return _day(start + timedelta(days=int(days)), start) if isfinite(days) else "never"
 
 
 def _days(days: float) -> str:

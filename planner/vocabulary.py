@@ -109,12 +109,13 @@ def day_text(day: date) -> str:
     return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
-def short_day(day: date) -> str:
-    """Say a date briefly, for table columns.
+def short_day(day: date, since: date | None = None) -> str:
+    """Say a date briefly, for table columns; with its year where that is not the year of `since`.
 
     Examples
     --------
-    >>> short_day(date(2026, 11, 25))
-    'Wed 25 Nov'
+    >>> short_day(date(2026, 11, 25)), short_day(date(2027, 1, 2), since=date(2026, 11, 25))
+    ('Wed 25 Nov', 'Sat 2 Jan 2027')
     """
-    return f"{_WEEKDAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}"
+    year = "" if since is None or day.year == since.year else f" {day.year}"
+    return f"{_WEEKDAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}{year}"

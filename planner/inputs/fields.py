@@ -159,7 +159,7 @@ def no_number(value: object, *, whole_number: bool) -> str:
     guess = _guessed_number(value, whole_number) if isinstance(value, str) else None
     if guess is not None:
         return f"{kind}. Write digits only: {guess}."
-    return f"{kind}. Write digits only, for example {'12000' if whole_number else '0.05'}."
+    return f"{kind}. Write digits only, for example {'12000' if whole_number else '12000 or 0.05'}."
 
 
 def _guessed_number(text: str, whole_number: bool) -> str | None:

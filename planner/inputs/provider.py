@@ -109,7 +109,7 @@ _BEFORE_ITEMS = {
         "Complaints tolerated", "complaints/delivered", "Rate above which reputation suffers.", _TINY, 1
     ),
     "hard_bounce_limit": ParameterInfo(
-        "Hard bounces tolerated", "hard bounces/attempts", "Rate above which reputation suffers.", _TINY, 1
+        "Hard bounces tolerated", "bounced/(delivered + bounced)", "Rate above which reputation suffers.", _TINY, 1
     ),
     "excess_limit": ParameterInfo(
         "Excess tolerated", "share", "Share of new mail above the allowance that is forgiven.", _TINY, 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from planner.inputs.catalogue import catalogue
+from planner.inputs.provider import ITEM_TITLES, ITEMS
 from planner.optimizer.referee import ramps
 from planner.vocabulary import WEEKDAYS, Floats, rounded, whole
 
@@ -45,13 +46,11 @@ def impossible(sender: Sender, n_days: int) -> tuple[Answer, ...]:
     return (*_blacked_out(sender, n_days), *_closed_gates(sender), *_above_list(sender))
 
 
-def cannot_grow(
-    sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, missing: float, n_days: int
-) -> tuple[Answer, ...]:
+def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, n_days: int) -> tuple[Answer, ...]:
     """Return why the target is not reached within the horizon, and the smallest change with which it would be.
 
-    Changes are tried on the envelope at the same caution: one more send day a week, then one more, then more IPs, then
-    a lower target.
+    Changes are tried on the envelope at the same caution: what is missing of the authentication, cleaner addresses, one
+    more send day a week, then one more, then more IPs, then a lower target.
 
     Parameters
     ----------
@@ -59,23 +58,24 @@ def cannot_grow(
         The planned ramp.
     drops : (providers,) float array, in [0, 1]
         Share of scenarios given up for it.
-    missing : float
-        Probability of missing the target within the horizon.
     """
     targets = sender.targets()
     slow = (volume.max(axis=1) < NEARLY * targets - 0.5) & (sender.demand(n_days).max(axis=1) > 0.0)
     if not slow.any():
         return ()
-    p = int(np.argmax(np.where(slow, targets - volume.max(axis=1), -1.0)))
+    reached = np.where(slow, volume.max(axis=1) / np.maximum(targets, 1.0), np.inf)
+    p = int(np.argmin(reached))
+    per = "a send" if sender.target.per == "send" else "a day"
     name = catalogue().provider(sender.provider_names[p]).name
     text = (
         f"The target is not reached within {n_days} days: at this caution {name} is planned up to "
-        f"{rounded(float(volume[p].max()))} a day of {rounded(float(targets[p]))}."
+        f"{rounded(float(volume[p].max()))} {per} of {rounded(float(targets[p]))}."
     )
-    remedy = _more_days(sender, beliefs, drops, n_days) or _more_ips(sender, beliefs, drops, n_days)
+    changes = (_authenticated, _cleaner, _more_days, _more_ips)
+    remedy = next((found for change in changes if (found := change(sender, beliefs, drops, n_days))), "")
     if not remedy:
-        share = float((volume.max(axis=1)[slow] / targets[slow]).min())
-        remedy = f"A target of {whole(_two_digits_below(share * float(targets.sum())))} a day is reached."
+        lower = _two_digits_below(float(reached[p]) * float(targets.sum()))
+        remedy = f"A target of {whole(lower)} {per} is reached."
     return (Answer("cannot_grow", text, remedy, sender.provider_names[p]),)
 
 
@@ -108,16 +108,46 @@ def _closed_gates(sender: Sender) -> tuple[Answer, ...]:
 def _above_list(sender: Sender) -> tuple[Answer, ...]:
     size = sender.audience.size
     target = float(sender.targets().sum())
+    per = "a send" if sender.target.per == "send" else "a day"
     if size is None or sender.kind == "transactional" or target <= size:
         return ()
     return (
         Answer(
             "target_above_list",
-            f"The target of {whole(target)} messages a day is above the list of {whole(size)} addresses: "
-            "some people would get more than one message a day.",
+            f"The target of {whole(target)} messages {per} is above the list of {whole(size)} addresses: "
+            f"some people would get more than one message {per}.",
             f"Set target.volume to {whole(size)} or less, or correct audience.size.",
         ),
     )
+
+
+def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+    missing = [item for item in ITEMS if getattr(sender.authentication, item) == "no"]
+    if not missing:
+        return ""
+    changed = sender.changed({f"authentication.{item}": "yes" for item in missing})
+    names = ", ".join(ITEM_TITLES[item] for item in missing)
+    if _reaches(changed, beliefs, drops, n_days):
+        return f"With {names} in order it is reached."
+    return f"Put {names} in order first: nothing else helps as much."
+
+
+def _cleaner(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+    complaints, bounces = 0.001, 0.01  # what providers' postmasters and ESPs ask for
+    segments = sender.audience.segments
+    if all(one.complaint_rate <= complaints and one.hard_bounce_rate <= bounces for one in segments):
+        return ""
+    cleaner = [
+        one.model_dump()
+        | {
+            "complaint_rate": min(one.complaint_rate, complaints),
+            "hard_bounce_rate": min(one.hard_bounce_rate, bounces),
+        }
+        for one in segments
+    ]
+    if not _reaches(sender.changed({"audience.segments": cleaner}), beliefs, drops, n_days):
+        return ""
+    return f"With at most {complaints:.1%} complaints and {bounces:.0%} hard bounces it is reached: clean the list."
 
 
 def _more_days(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:

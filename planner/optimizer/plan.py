@@ -102,7 +102,8 @@ class Plan:
         Columns: provider, risk (limit), planned_day, q10, q50, q80, q90 (days from the start, inf for never), missing
         (probability of missing the horizon), by_deadline (probability, nan without one), measured_risk (probability
         of a wrong day; for 'all' the expected number of providers with one), wrong_days (mean number), delayed, lost
-        (shares of the mail), chosen.
+        (shares of the mail), chosen. 'all' leaves out who is not mailed within the horizon, for a closed gate say; no
+        row of it is chosen where each provider has a risk of its own.
         """
         import pandas as pd
 
@@ -143,7 +144,7 @@ class Plan:
     def holds_back(self) -> str | None:
         """Return the provider that reaches its target last, None where none is mailed or all start at the target."""
         days = quantiles(self.forecast.reached, self.forecast.weights, (0.5, 0.8, 0.9))
-        if not days.size or not (days > 0).any():
+        if not days.size or not (days > 0).any() or not self.schedule.total.any():
             return None
         order = np.lexsort(np.nan_to_num(days[::-1], posinf=1e9))
         return self.sender.provider_names[int(order[-1])]
@@ -288,11 +289,12 @@ class Plan:
         return held + self.forecast.trouble_text()
 
     def _deadline_text(self, deadline: Mapping[str, Any]) -> str:
-        text = f"Deadline {day_text(deadline['by'])}: {in_100(deadline['p'])}."
+        beyond = deadline["by"] > self.schedule.dates[-1]  # what comes after the horizon is not simulated
+        text = f"Deadline {day_text(deadline['by'])}: {'at least ' if beyond else ''}{in_100(deadline['p'])}."
         if deadline["start_by"] is None:
             return f"{text} No start makes it {in_100(SURE)} at this volume; lower the target."
         if deadline["p"] < SURE:
-            return f"{text} Start by {short_day(deadline['start_by'])} for {in_100(SURE)}."
+            return f"{text} Start by {short_day(deadline['start_by'], self.sender.start)} for {in_100(SURE)}."
         return text
 
 

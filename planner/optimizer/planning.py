@@ -14,7 +14,7 @@ from planner.inputs.schedule import Schedule
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import quantiles
-from planner.simulation.simulator import Retry, Run, policies_of, simulate
+from planner.simulation.simulator import Retry, Run, check_run, policies_of, simulate
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 112, 48, 512
 GLANCE_RISK = 0.15
 SEARCH_SLOT_MINUTES = 60
 REACHING = 0.9
+_USUAL_RATIO, _DOUBT = 1.5, 0.1
+"""Risk on fresh scenarios over the share given up, before any is measured, and how much that guess weighs."""
 _REFINEMENTS = 4
 _CLOSE = 0.9
 """The risk is refined until it lies this close below the limit, a few times at most."""
@@ -78,6 +80,7 @@ def optimize(
     from planner.optimizer import referee
     from planner.optimizer.answers import cannot_grow, impossible
 
+    check_run(scenarios, seed, reaction)
     limit = _checked_risk(sender.risk if risk is None else risk)
     tell = progress or (lambda share, text: None)
     reacting = reaction or DEFAULT_REACTION
@@ -101,6 +104,8 @@ def optimize(
         run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
         drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
         levels = [float(limit)] * len(drops)
+        search = _with(search, float(limit), drops, reacting)
+    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
 
     schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
@@ -114,12 +119,8 @@ def optimize(
         seed=_seed(seed, "fresh luck"),
         progress=lambda share: tell(0.7 + 0.3 * share, "Forecasting"),
     )
-    missing = float(forecast.weights @ ~np.isfinite(forecast.reached_by_all))
     if not any(answer.name == "all_blacked_out" for answer in answers):
-        answers += cannot_grow(
-            sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), missing, horizon
-        )
-    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
+        answers += cannot_grow(sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), horizon)
     return Plan(
         sender,
         schedule,
@@ -155,9 +156,10 @@ def warm_up() -> None:
 
 @dataclass(frozen=True)
 class _Search:
-    """The nested ramps, how many drops each level takes (providers,), and what each level does."""
+    """The nested ramps; the levels of risk, how many drops each takes (providers,), and what it does."""
 
     nested: list[Nested]
+    levels: tuple[float, ...]
     drops: list[Any]
     judged: list[Judged]
     run: Run
@@ -177,12 +179,13 @@ def _search(
     """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
     tell(0.05, "Looking how long it takes")
     caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
-    n_days = _glance(sender, fit, choose, policies, reaction, caution, seed, most_days)
+    until = 0 if sender.target.by is None else min(most_days, (sender.target.by - sender.start).days + 1)
+    n_days = max(until, _glance(sender, fit, choose, policies, reaction, caution, seed, most_days))
     while True:
         search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
         needed = _days_needed(search, limit, choose.weights)
         if needed <= n_days or n_days == most_days:
-            return search, int(min(n_days, max(7.0, needed)))
+            return search, int(min(n_days, max(7.0, needed, until)))
         n_days = min(most_days, 2 * n_days)
 
 
@@ -201,12 +204,29 @@ def _judged(
     tell(0.12, "Finding the largest ramps")
     nested = referee.ramps(sender, fit, n_days)
     run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
-    drops = [np.full(len(nested), int(level * len(fit))) for level in referee.LEVELS]
-    judged = []
-    for i, of_level in enumerate(drops):
-        tell(0.2 + 0.05 * i, f"Judging a risk of {round(100 * referee.LEVELS[i])} in 100")
-        judged.append(referee.judge(run, referee.volumes_at(nested, of_level), reaction))
-    return _Search(nested, drops, judged, run)
+    drops: list[Any] = []
+    judged: list[Judged] = []
+    given_up = risk = np.zeros(len(nested))
+    for i, level in enumerate(referee.LEVELS):
+        tell(0.2 + 0.05 * i, f"Judging a risk of {round(100 * level)} in 100")
+        # fresh worlds fail more often than were given up; how much more, the level before tells
+        ratio = (risk + _DOUBT * _USUAL_RATIO) / (given_up + _DOUBT)
+        given_up = np.maximum(given_up, np.minimum(referee.MOST_GIVEN_UP, level / ratio))
+        drops.append((given_up * len(fit)).astype(int))
+        judged.append(referee.judge(run, referee.volumes_at(nested, drops[-1]), reaction))
+        risk = choose.weights @ np.isfinite(judged[-1].first_wrong)
+    return _Search(nested, referee.LEVELS, drops, judged, run)
+
+
+def _with(search: _Search, level: float, drops: Any, reaction: Reaction) -> _Search:
+    """Return the search with what a plan of its own risk does, in place of the level of that risk."""
+    from planner.optimizer import referee
+
+    judged = referee.judge(search.run, referee.volumes_at(search.nested, drops), reaction)
+    others = [each for each in zip(search.levels, search.drops, search.judged, strict=True) if each[0] != level]
+    rows = sorted([*others, (level, drops, judged)], key=lambda row: row[0])
+    levels, every, judgements = map(list, zip(*rows, strict=True))
+    return _Search(search.nested, tuple(levels), every, judgements, search.run)
 
 
 def _glance(
@@ -306,17 +326,18 @@ def _frontier_rows(
     from planner.optimizer import referee
 
     by = None if sender.target.by is None else (sender.target.by - sender.start).days
-    mailed = sender.targets() > 0.0
+    mailed = sender.demand(horizon).any(axis=1)
+    shut = (sender.targets() > 0.0) & ~mailed
     rows = []
-    for level, drops, judged in zip(referee.LEVELS, search.drops, search.judged, strict=True):
+    for level, drops, judged in zip(search.levels, search.drops, search.judged, strict=True):
         volume = referee.volumes_at(search.nested, drops)[:, :horizon]
         demand = sender.demand(horizon)
         full = (volume >= 0.995 * demand.max(axis=1, initial=0.0)[:, None] - 0.5) & (demand > 0.0)
-        planned = np.where(full.any(axis=1), full.argmax(axis=1).astype(float), np.inf) * mailed
+        planned = np.where(full.any(axis=1), full.argmax(axis=1).astype(float), np.where(mailed, np.inf, 0.0))
         days = np.where(judged.days < horizon, judged.days, np.inf)
         risk = weights @ (judged.first_wrong < horizon)
         names = [*sender.provider_names, "all"]
-        of_days = [*days.T, days.max(axis=1, initial=0.0)]
+        of_days = [*np.where(shut, np.inf, days).T, days.max(axis=1, initial=0.0)]
         for i, name in enumerate(names):
             q10, q50, q80, q90 = quantiles(of_days[i], weights, (0.1, 0.5, 0.8, 0.9))
             one = name != "all"
@@ -324,7 +345,7 @@ def _frontier_rows(
                 {
                     "provider": name,
                     "risk": level,
-                    "planned_day": float(planned[i] if one else planned.max(initial=0.0)),
+                    "planned_day": float(np.where(shut, np.inf, planned)[i] if one else planned.max(initial=0.0)),
                     "q10": float(q10),
                     "q50": float(q50),
                     "q80": float(q80),

@@ -86,7 +86,9 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
     rows, _ = run.counts(volume[:, None, :], reaction)
     injected = rows[layout.INJECTED]
     wrong = wrong_days_of(injected, rows[layout.FIRST_TROUBLE])
-    days = reached_days(injected, wrong, run.sender.demand(volume.shape[1]))
+    demand = run.sender.demand(volume.shape[1])
+    targets = run.sender.targets() * demand.any(axis=1)  # nobody waits for a closed gate
+    days = reached_days(injected, wrong, demand, targets)
     weights = run.beliefs.weights
     sums = np.einsum("s,kspd->kp", weights, rows)
     sent = np.maximum(sums[layout.INJECTED], 1.0)

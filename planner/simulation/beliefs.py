@@ -68,9 +68,9 @@ class Beliefs:
     def scenarios(self, first: int, last: int) -> Beliefs:
         """Return the scenarios first..last-1 with their weights made to sum to 1."""
         weights = self.weights[first:last]
-        return Beliefs(
-            self.providers, self.values[first:last].copy(), weights / weights.sum(), None if first else self.seed
-        )
+        even = (weights == weights[0]).all()  # equal weights come out equal to the last bit
+        weights = np.full(len(weights), 1.0 / len(weights)) if even else weights / weights.sum()
+        return Beliefs(self.providers, self.values[first:last].copy(), weights, None if first else self.seed)
 
     def for_providers(self, providers: tuple[str, ...]) -> Beliefs:
         """Return the beliefs about these providers, in this order.

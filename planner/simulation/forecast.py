@@ -127,8 +127,7 @@ class Forecast:
     def reached(self) -> Floats:
         """First day on which the target is reached, (scenarios, providers) float array, inf for never."""
         demand = self.sender.demand(len(self.days))
-        days = reached_days(self.injected, self.wrong_days(), demand)
-        return days if demand.any() else np.full_like(days, np.inf)
+        return reached_days(self.injected, self.wrong_days(), demand, self.sender.targets())
 
     @property
     def reached_by_all(self) -> Floats:
@@ -272,15 +271,15 @@ class Forecast:
         target = rounded(float(self.sender.targets().sum()))
         per = "a send" if self.sender.target.per == "send" else "a day"
         low, middle, high = quantiles(self.reached_by_all, self.weights, QUANTILES)
-        last = short_day(self.days[-1])
+        last = short_day(self.days[-1], self.days[0])
         if not np.isfinite(middle):
             share = in_100(float(self.weights @ np.isfinite(self.reached_by_all)))
             return f"{target} {per} is reached by {last} in {share} scenarios."
         text = f"{target} {per} by {day_text(self.days[int(middle)])}"
         if np.isfinite(high):
-            return f"{text}, 8 times in 10 between {short_day(self._date(low))} and {short_day(self._date(high))}."
+            return f"{text}, 8 times in 10 between {self._short(low)} and {self._short(high)}."
         late = in_100(float(self.weights @ ~np.isfinite(self.reached_by_all)))
-        return f"{text}, 9 times in 10 not before {short_day(self._date(low))}; {late} later than {last} or never."
+        return f"{text}, 9 times in 10 not before {self._short(low)}; {late} later than {last} or never."
 
     def assumptions(self) -> pd.DataFrame:
         """Priors the numbers rest on: provider, parameter, low, typical, high, unit, confidence, source, note."""
@@ -371,12 +370,14 @@ class Forecast:
             }
         )
 
-    def _date(self, day: float) -> date:
-        return self.days[0] + timedelta(days=int(day))
+    def _short(self, day: float) -> str:
+        return short_day(self.days[0] + timedelta(days=int(day)), self.days[0])
 
     def trouble_text(self) -> str:
         """Say how many providers will probably throttle on some day."""
-        n = int((self.sender.targets() > 0.0).sum())
+        n = int((self.schedule.total.max(axis=1, initial=0.0) > 0.0).sum())
+        if n == 0:
+            return "Nothing is sent."
         if n == 1:
             return f"A throttled day: {in_100(float(self.risk().max()))}."
         return f"Expect a throttled day at {about(float(self.risk().sum()))} of your {n} providers."
@@ -400,7 +401,7 @@ def wrong_days_of(injected: Floats, first_trouble: Floats) -> Bools:
     return np.asarray((share > WRONG_SHARE) & (first_trouble >= WRONG_MESSAGES))
 
 
-def reached_days(injected: Floats, wrong: Bools, demand: Floats) -> Floats:
+def reached_days(injected: Floats, wrong: Bools, demand: Floats, targets: Floats) -> Floats:
     """Return the first day on which each provider's target is reached, (scenarios, providers), inf for never.
 
     Parameters
@@ -408,19 +409,20 @@ def reached_days(injected: Floats, wrong: Bools, demand: Floats) -> Floats:
     injected : (scenarios, providers, days) float array, messages
     wrong : (scenarios, providers, days) bool array
     demand : (providers, days) float array, messages
-        Only days with the largest demand count, so that a quiet Sunday proves nothing.
+        Only days that ask for the target count, so that a quiet Sunday proves nothing.
+    targets : (providers,) float array, messages
+        The week's largest demand.
 
     Returns
     -------
     (scenarios, providers) float array, days from 0
-        0 for a provider that is not mailed.
+        0 for a provider without a target.
     """
-    peak = demand.max(axis=1, keepdims=True)
-    full = (demand >= peak * (1.0 - REACHED)) & (demand > 0.0)
+    full = (demand >= targets[:, None] * (1.0 - REACHED)) & (demand > 0.0)
     # a whole message of rounding is forgiven, or tiny senders would never arrive
     there = full & (injected >= np.minimum(demand * (1.0 - REACHED), demand - 0.5)) & ~wrong
     first = np.where(there.any(axis=2), there.argmax(axis=2).astype(float), np.inf)
-    return np.where(peak[:, 0] > 0.0, first, 0.0)
+    return np.where(targets > 0.0, first, 0.0)
 
 
 def quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +13,15 @@ import numpy as np
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import PARAMETERS
+from planner.inputs.reaction import Reaction
 from planner.inputs.retry import DEFAULT_RETRY, RetryPolicy
 from planner.inputs.schedule import for_sender
 from planner.simulation import equations, layout
 from planner.simulation.beliefs import Beliefs, draw, name_key
-from planner.simulation.forecast import Forecast
+from planner.simulation.forecast import MOST_SCENARIOS, Forecast
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
-    from planner.inputs.reaction import Reaction
     from planner.inputs.schedule import Schedule
     from planner.inputs.sender import Sender
 
@@ -76,12 +77,29 @@ def simulate(
     InputError
         If schedule, policies or beliefs do not fit the sender.
     """
+    check_run(scenarios, seed, reaction)
     checked = for_sender(schedule, sender)
     believed = _beliefs(sender, beliefs, scenarios, seed)
     policies = policies_of(sender, retry)
     run = Run(sender, believed, policies, seed, slot_minutes)
     rows, delays = run.counts(checked.volume, reaction, progress=progress)
     return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays)
+
+
+def check_run(scenarios: object, seed: object, reaction: object) -> None:
+    """Refuse what only a program can get wrong.
+
+    Raises
+    ------
+    InputError
+        If scenarios or seed are no whole numbers, or reaction is no Reaction.
+    """
+    if scenarios is not None and not (isinstance(scenarios, Integral) and 1 <= int(scenarios) <= MOST_SCENARIOS):
+        raise InputError(f"scenarios is {scenarios!r}. Ask for 1 to {MOST_SCENARIOS:,}.")
+    if not isinstance(seed, Integral):
+        raise InputError(f"seed is {seed!r}. Give a whole number, such as 0.")
+    if reaction is not None and not isinstance(reaction, Reaction):
+        raise InputError(f"reaction is {reaction!r}. Give a Reaction, such as catalogue().reaction('default').")
 
 
 def policies_of(sender: Sender, retry: Retry) -> dict[str, RetryPolicy]:
@@ -101,8 +119,6 @@ def policies_of(sender: Sender, retry: Retry) -> dict[str, RetryPolicy]:
 
 
 def _beliefs(sender: Sender, beliefs: Beliefs | None, scenarios: int | None, seed: int) -> Beliefs:
-    if scenarios is not None and not 1 <= scenarios <= 1_000_000:
-        raise InputError(f"scenarios is {scenarios}. Ask for 1 to 1,000,000.")
     if beliefs is None:
         return draw(sender, scenarios or 500, seed)
     known = beliefs.for_providers(sender.provider_names)

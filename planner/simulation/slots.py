@@ -303,7 +303,6 @@ def _accept(due, n_cells, passing, undecided, key, sampled, day, delays):  # typ
     for j in range(n_cells):
         expected += due.part[j] * due.bad[j]
     bounced = part(passing, expected / passing, key, _BAD, sampled) if expected > 0.0 else 0.0
-    day[HARD_BOUNCED] += bounced
     v = uniform(key, _SHARE + 16 * _BAD) if bounced > 0.0 else 0.0
     seen = 0.0
     before = 0.0
@@ -318,6 +317,7 @@ def _accept(due, n_cells, passing, undecided, key, sampled, day, delays):  # typ
                 upto = np.floor(upto + v) if seen < expected * (1.0 - 1e-12) else bounced
             gone = min(n, upto - before)
             before += gone
+            day[HARD_BOUNCED] += gone
             n -= gone
         day[DELIVERED] += n
         if due.cell[j] >= N_FATES:

@@ -227,6 +227,31 @@ def test_no_message_is_lost_or_made(trial: Trial) -> None:
         assert_array_equal(forecast.injected, np.broadcast_to(np.floor(volume + 0.5 + 1e-9), forecast.injected.shape))
 
 
+def test_few_bad_addresses_behind_many_retries_are_counted_once() -> None:
+    segments = [
+        {"name": "old", "share": 1, "hard_bounce_rate": 0.0},
+        {"name": "new", "share": 1, "hard_bounce_rate": 0.2},
+    ]
+    sender = Sender.from_dict(
+        {
+            "audience": {"providers": {"gmail": 1}, "segments": segments},
+            "target": {"volume": 20_000},
+            "send_days": "daily",
+            "n_ips": 1,
+            "domain": "used",
+            "start": "2027-01-11",
+        }
+    )
+    volume = np.zeros((1, 2, 20))
+    volume[0, 0, 0] = 20_000.0
+    volume[0, 1, 1:8] = 20.0 * np.arange(1, 8)
+    forecast = wp.simulate(
+        sender, Schedule(("gmail",), ("old", "new"), sender.dates(20), volume), scenarios=200, seed=1
+    )
+    left = (forecast.delivered + forecast.hard_bounced + forecast.blocked + forecast.expired).sum(axis=2)
+    np.testing.assert_array_equal(left, forecast.injected.sum(axis=2))
+
+
 @many
 @given(trials())
 def test_in_the_end_nothing_waits(trial: Trial) -> None:

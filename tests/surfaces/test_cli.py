@@ -129,6 +129,14 @@ def test_plan_table_can_be_simulated(folder: Path) -> None:
     assert forecast["schedule"]["providers"] == ["gmail", "other"]
 
 
+def test_a_table_that_does_not_fit_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("part.csv").write_text("provider,date,volume\ngmail,2027-01-11,10\n")
+    said = refused(monkeypatch, capsys, "simulate", "small.yaml", "--schedule", "part.csv", *FEW)
+    assert said.startswith("part.csv: ")
+
+
 def test_risk_of_the_command_wins_over_the_file(folder: Path) -> None:
     Path("small.yaml").write_text(SENDER + "risk: balanced\n")
     plan = wp.Plan.from_json(run("plan", "small.yaml", *FEW, "--risk", "0.1", "--json").stdout)

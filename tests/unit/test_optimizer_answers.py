@@ -112,7 +112,7 @@ def growth_of(mailer, share=0.1, n_days=91):
     beliefs = wp.draw(mailer, 40, 5)
     drops = np.full(len(mailer.provider_names), int(share * len(beliefs)))
     volume = referee.volumes_at(referee.ramps(mailer, beliefs, n_days), drops)
-    return volume, cannot_grow(mailer, beliefs, volume, drops / len(beliefs), 1.0, n_days)
+    return volume, cannot_grow(mailer, beliefs, volume, drops / len(beliefs), n_days)
 
 
 def helped(mailer, remedy):
@@ -184,6 +184,36 @@ def test_a_cautious_weekly_sender_gets_the_days_it_needs():
     assert not any(each.name == "cannot_grow" for each in plan_of(mailer, risk=0.05).answers)
 
 
+def test_missing_authentication_is_what_helps():
+    bare = sender(authentication={"spf": "no", "dkim": "no", "ptr": "no"})
+    _, (answer,) = growth_of(bare)
+    assert "SPF, DKIM, reverse DNS" in answer.remedy
+    repaired = bare.changed({f"authentication.{item}": "yes" for item in ("spf", "dkim", "ptr")})
+    assert growth_of(repaired)[1] == ()
+
+
+def test_a_dirty_list_is_told_to_clean_up():
+    segments = [{"name": "all", "share": 1, "complaint_rate": 0.02, "hard_bounce_rate": 0.15}]
+    _, (answer,) = growth_of(sender(audience={**TWO["audience"], "segments": segments}))
+    assert "complaints" in answer.remedy
+    clean = [{"name": "all", "share": 1, "complaint_rate": 0.001, "hard_bounce_rate": 0.01}]
+    assert growth_of(sender(audience={**TWO["audience"], "segments": clean}))[1] == ()
+
+
+def test_a_gate_that_opens_after_the_horizon_keeps_the_target_out_of_reach():
+    late = sender(audience={"providers": {"gmail": 50, "t-online": 50}}, admissions={"t-online": "2029-01-01"})
+    plan = plan_of(late, scenarios=20)
+    assert "0 in 100" in plan.headline()
+    rows = plan.frontier.set_index("provider")
+    assert np.isinf(rows.loc["t-online", ["planned_day", "q50"]].to_numpy(dtype=float)).all()
+    assert np.isfinite(rows.loc["all", "q50"]).any()
+
+
+def test_a_share_of_no_message_leaves_no_gap_in_the_frontier():
+    plan = plan_of(sender(audience={"providers": {"gmail": 1_000_000, "yahoo": 1}}), scenarios=20)
+    assert plan.frontier.drop(columns="by_deadline").notna().all(axis=None)
+
+
 # --- the deadline
 
 
@@ -202,6 +232,13 @@ def test_starting_earlier_by_as_much_makes_the_deadline(hurried):
     needed = BY - hurried.deadline()["start_by"]
     assert hurried.forecast.p_by(hurried.sender.start + needed) >= 0.8
     assert hurried.forecast.p_by(hurried.sender.start + needed - timedelta(days=1)) < 0.8
+
+
+def test_the_horizon_reaches_the_deadline():
+    plan = plan_of(sender(target={"volume": 500, "by": "2027-03-01"}), scenarios=20)
+    assert plan.schedule.dates[-1] >= date(2027, 3, 1)
+    beyond = plan_of(sender(target={"volume": 500, "by": "2028-12-31"}), scenarios=20)
+    assert "at least" in beyond.summary()
 
 
 def test_without_a_deadline_nothing_is_said_of_one():
@@ -227,6 +264,20 @@ def test_the_argument_wins_over_the_file(hurried):
 def test_a_risk_that_makes_no_sense_is_refused(risk):
     with pytest.raises(wp.InputError, match="risk is"):
         wp.optimize(sender(), risk=risk)
+
+
+def test_the_row_of_the_chosen_risk_is_the_plan(hurried):
+    planned = np.array([np.argmax(row >= 0.995 * row.max()) for row in hurried.schedule.total])
+    chosen = hurried.frontier.query("chosen").set_index("provider")
+    assert chosen.index.tolist() == ["gmail", "yahoo", "all"]
+    assert chosen["planned_day"].tolist() == [*planned, planned.max()]
+
+
+@pytest.mark.parametrize("given", [{"scenarios": 0}, {"scenarios": 2.5}, {"seed": "a"}, {"reaction": "default"}])
+def test_a_program_that_asks_for_nonsense_is_told_so(given):
+    (name,) = given
+    with pytest.raises(wp.InputError, match=f"{name} is"):
+        wp.optimize(sender(), **given)
 
 
 def test_balanced_levels_are_levels_of_the_frontier():
