@@ -25,6 +25,8 @@ LEVELS = (0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
 
 MOST_GIVEN_UP = 0.5
 SLOT_HOURS = 0.25
+HARDLY = 0.05
+"""Days later, as a share, that count as hardly later; one day at least."""
 
 Step = Callable[[float], None]
 
@@ -102,12 +104,16 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
 
 
 def most_balanced(judged: list[Judged], weights: Floats) -> Any:
-    """Return for each provider the level whose 80 % day is earliest, the more cautious on a tie, (providers,)."""
+    """Return for each provider the level whose 80 % day is earliest, (providers,).
+
+    The most cautious one of those that are hardly later: with so few scenarios they cannot be told apart.
+    """
     at_80 = np.stack([quantiles(each.days, weights, (0.8,))[0] for each in judged])
     reaching = np.stack([weights @ np.isfinite(each.days) for each in judged])
     # where no level reaches it four times in five, the most likely to reach it at all
     at_80 = np.where(np.isfinite(at_80).any(axis=0), at_80, -reaching)
-    return np.argmin(at_80, axis=0)
+    best = at_80.min(axis=0)
+    return np.argmax(at_80 <= best + np.where(best > 0.0, np.maximum(1.0, HARDLY * best), 0.0), axis=0)
 
 
 def _rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
