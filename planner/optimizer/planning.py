@@ -297,7 +297,7 @@ def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Flo
         risk = run.beliefs.weights @ (judged.first_wrong < horizon)
         if measured:
             drops, risk = np.where(still, (drops, risk), measured[-1])
-        measured.append((drops.astype(int), risk))
+        measured.append((drops, risk))
         still &= (risk > limit + 1e-9) | (risk < _CLOSE * limit)
         if not still.any():
             break
@@ -307,17 +307,17 @@ def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Flo
     return np.where(keeping >= 0, keeping, most_careful)
 
 
-def _interpolated(limit: float, known: list[tuple[Any, Floats]], p: int) -> int:
+def _interpolated(limit: float, known: list[tuple[Any, Floats]], p: int) -> float:
     """Return how many drops give a risk at one provider, by monotone interpolation of known drops and their risks."""
     drops, measured = (np.array([each[p] for each in column]) for column in zip(*known, strict=True))
     order = np.argsort(drops, kind="stable")
     at, risk = drops[order], np.maximum.accumulate(measured[order])
     if risk[-1] <= limit:
-        return int(at[-1])
+        return float(at[-1])
     above = int(np.argmax(risk > limit))
     low, high = risk[above - 1], risk[above]
     part = (limit - low) / (high - low) if high > low else 0.0
-    return int(at[above - 1] + part * (at[above] - at[above - 1]))
+    return float(at[above - 1] + part * (at[above] - at[above - 1]))
 
 
 def _frontier_rows(

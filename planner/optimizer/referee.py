@@ -69,8 +69,17 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
 
 
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
-    """Return the ramps after these drops, (providers, days) float array, messages."""
-    return np.stack([each.volume[min(int(j), len(each.volume) - 1)] for each, j in zip(nested, drops, strict=True)])
+    """Return the ramps after these drops, (providers, days) float array, whole messages.
+
+    Between two numbers of drops lies a ramp between theirs.
+    """
+    return np.stack([_between(each.volume, float(j)) for each, j in zip(nested, drops, strict=True)])
+
+
+def _between(ramps: Floats, drops: float) -> Floats:
+    low = min(int(drops), len(ramps) - 1)
+    high = min(low + 1, len(ramps) - 1)
+    return np.asarray(ramps[low] + np.floor((drops - int(drops)) * (ramps[high] - ramps[low])))
 
 
 def without_stuck_mail(beliefs: Beliefs) -> Beliefs:
