@@ -41,7 +41,6 @@ PALETTE = (
 )  # fmt: skip
 PATTERNS = ("", "/", ".", "\\", "x", "-", "|", "+")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "pentagon", "hexagon", "triangle-down")
 
 _ALARM = "#d55e00"
 _NEUTRAL = "#808080"  # reads on white and on black

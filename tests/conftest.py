@@ -16,14 +16,19 @@ settings.load_profile("planner")
 
 
 @pytest.fixture(scope="session")
-def needs() -> Callable[[str], Path]:
-    """Where a program lies that not every machine has: without it a person's test is skipped, CI's fails."""
+def lacking() -> Callable[[str], None]:
+    """End a test for what not every machine has: a person's is skipped, CI's fails."""
+    return pytest.fail if CI else pytest.skip
+
+
+@pytest.fixture(scope="session")
+def needs(lacking: Callable[[str], None]) -> Callable[[str], Path]:
+    """Where a program lies that not every machine has."""
 
     def find(program: str) -> Path:
         found = shutil.which(program)
         if found is None:
-            message = f"this test needs the program {program!r}, which is not installed"
-            pytest.fail(message) if CI else pytest.skip(message)
+            lacking(f"this test needs the program {program!r}, which is not installed")
         return Path(found)
 
     return find

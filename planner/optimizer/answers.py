@@ -10,13 +10,14 @@ import numpy as np
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS
 from planner.optimizer.referee import ramps
+from planner.simulation.forecast import REACHED
 from planner.vocabulary import WEEKDAYS, Floats, rounded, whole
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.simulation.beliefs import Beliefs
 
-NEARLY = 0.995
+NEARLY = 1.0 - REACHED
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import Schedule
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
-from planner.simulation.forecast import quantiles
+from planner.simulation.forecast import REACHED, quantiles
 from planner.simulation.simulator import Retry, Run, check_run, policies_of, simulate
 from planner.vocabulary import Floats
 
@@ -332,7 +332,7 @@ def _frontier_rows(
     for level, drops, judged in zip(search.levels, search.drops, search.judged, strict=True):
         volume = referee.volumes_at(search.nested, drops)[:, :horizon]
         demand = sender.demand(horizon)
-        full = (volume >= 0.995 * demand.max(axis=1, initial=0.0)[:, None] - 0.5) & (demand > 0.0)
+        full = (volume >= (1.0 - REACHED) * demand.max(axis=1, initial=0.0)[:, None] - 0.5) & (demand > 0.0)
         planned = np.where(full.any(axis=1), full.argmax(axis=1).astype(float), np.where(mailed, np.inf, 0.0))
         days = np.where(judged.days < horizon, judged.days, np.inf)
         risk = weights @ (judged.first_wrong < horizon)

@@ -46,13 +46,10 @@ from planner.simulation.layout import (
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear
-from planner.simulation.slots import run_day
+from planner.simulation.slots import HALF, run_day
 
 POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
 """The reaction's state: stage pointer, step, last good pointer, was there one, rest days to come."""
-
-_HALF = 0.5 + 1e-9
-"""Half messages round up, also those that arithmetic leaves a hair below."""
 
 
 def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> None:
@@ -211,7 +208,7 @@ def _todays_volume(p, d, inp, mind, backlog, day):  # type: ignore[no-untyped-de
             stage = _stage(inp.stage_volume[p], inp.n_stages[p], mind[POINTER])
             volume = min(stage, min(wanted, inp.ceiling[p, d]))
     if inp.sampled:
-        volume = np.floor(volume + _HALF)
+        volume = np.floor(volume + HALF)
     day[INJECTED] = volume
     if demand > 0.0:
         backlog[0] = max(0.0, backlog[0] + demand - volume)

@@ -54,7 +54,7 @@ BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE, OLDEST = range(5)
 
 _PENALTY_FROM = 0.02
 _NEGLIGIBLE = 1e-9
-_HALF = 0.5 + 1e-9
+HALF = 0.5 + 1e-9
 """Half messages round up, also those that arithmetic leaves a hair below."""
 _MOST_PASSES = 64
 _MOST_PARTS = 4
@@ -105,7 +105,7 @@ def run_day(  # type: ignore[no-untyped-def]
 
         upto = today.volume * pace[i]
         if sampled:
-            upto = np.floor(upto + _HALF)
+            upto = np.floor(upto + HALF)
         new = upto - injected
         injected = upto
         if new > 0.0:

@@ -19,11 +19,11 @@ PICTURES = {".png", ".ico", ".gif"}
 
 
 @pytest.fixture(scope="module")
-def files(needs: Callable[[str], Path]) -> list[Path]:
+def files(needs: Callable[[str], Path], lacking: Callable[[str], None]) -> list[Path]:
     """What is committed or could be, without what .gitignore names."""
     git = needs("git")
     if not (ROOT / ".git").exists():
-        pytest.skip("these files came without their repository")
+        lacking("these files came without their repository")
     listed = subprocess.run(
         [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
