@@ -154,7 +154,7 @@ def _audience_columns(each: bool) -> dict[str, Any]:
 
 def _forget_the_others(asked: Questions, names: list[str]) -> None:
     """Drop what is known of providers that are not mailed any more."""
-    for field in ("audience.domains", "admissions", *(f"history.{name}" for name in _HISTORY)):
+    for field in ("audience.domains", "audience.engagement", "admissions", *(f"history.{name}" for name in _HISTORY)):
         value = asked.old(field)
         if isinstance(value, dict):
             asked.changes[field] = {name: inner for name, inner in value.items() if name in names}
@@ -252,7 +252,7 @@ def _authentication(asked: Questions) -> None:
 
 def _engagement(asked: Questions) -> None:
     percent = ("complaint_rate", "hard_bounce_rate")
-    frame = pd.DataFrame(asked.old("audience.segments"))
+    frame = pd.DataFrame(asked.old("audience.segments")).astype({"max_per_week": float})
     frame[list(percent)] = (frame[list(percent)] * 100).round(10)
     columns = {
         "name": st.column_config.TextColumn("Segment", width=90),
@@ -263,9 +263,18 @@ def _engagement(asked: Questions) -> None:
         "hard_bounce_rate": st.column_config.NumberColumn(
             "Bounces %", format="%.3g", min_value=0.0, max_value=20.0, width=75
         ),
+        "max_per_week": st.column_config.NumberColumn("At most a week", min_value=0.0, max_value=100.0, width=75),
     }
     rows = widgets.table("segments", frame, columns, title=widgets.described("audience.segments").description or "")
     asked.take("audience.segments", [_segment(row, percent) for row in rows] or None)
+    _forget_other_segments(asked, [str(row["name"]) for row in rows])
+
+
+def _forget_other_segments(asked: Questions, names: list[str]) -> None:
+    """Drop what is known of segments that are not there any more."""
+    old = asked.changes["audience.engagement"]
+    kept = {one: {name: part for name, part in parts.items() if name in names} for one, parts in old.items()}
+    asked.changes["audience.engagement"] = {one: parts for one, parts in kept.items() if any(parts.values())}
 
 
 def _segment(row: dict[str, Any], percent: tuple[str, ...]) -> dict[str, Any]:
