@@ -22,12 +22,28 @@ class Nested(NamedTuple):
     """Ramps of one provider after 0, 1, 2 … scenarios were given up; each contains the one before.
 
     `volume` (drops + 1, days) float array, whole messages; `dropped` (drops,) scenario given up at each step;
-    `binding` (drops + 1, days) int array: scenario that caps the day, -1 where the demand does.
+    `binding` (drops + 1, days) int array: scenario that caps the day, `DEMAND` or `BOUNCES`.
     """
 
     volume: Floats
     dropped: Floats
     binding: Floats
+
+
+DEMAND, BOUNCES = -1, -2
+"""Who caps a day if no scenario does: what is wanted, or the sender's own limit on hard bounces."""
+
+
+class Contacts(NamedTuple):
+    """How a day's mail fills the segments, for the sender's own limit on hard bounces; G segments.
+
+    `most` (G, days) float array, messages that a segment takes, most engaged first; `hard_bounce_rate` (G,) float
+    array; `limit` share of the day's mail that may bounce, only first contacts do.
+    """
+
+    most: Floats
+    hard_bounce_rate: Floats
+    limit: float
 
 
 def nested_ramps(
@@ -38,6 +54,7 @@ def nested_ramps(
     hours: float,
     most: int,
     upto: float = 0.0,
+    contacts: Contacts | None = None,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -58,13 +75,17 @@ def nested_ramps(
         How many scenarios to give up at most.
     upto : float, messages/day
         Mail that was not sent adds to the demand of later days up to this; 0 where it does not.
+    contacts : Contacts, optional
+        Where the sender limits its hard bounces.
 
     Returns
     -------
     Nested
         Ends early when the demand alone limits the ramp.
     """
-    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most)
+    if contacts is None:
+        contacts = Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf)
+    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, contacts)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
 
 
@@ -82,7 +103,38 @@ class _Track(NamedTuple):
 
 
 @compiled
-def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, track, tolerated):  # type: ignore[no-untyped-def]
+def _first_contacts(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
+    """Note the segments' largest days once v messages are sent on day d."""
+    for g in range(peaks.shape[0]):
+        taken = min(v, contacts.most[g, d])
+        peaks[g] = max(peaks[g], taken)
+        v -= taken
+
+
+@compiled
+def _within_bounces(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
+    """Largest volume up to v of which no more than the limit bounces; `peaks` (G,) the segments' largest days."""
+    upto = bounces = best = 0.0
+    for g in range(peaks.shape[0]):
+        rate = contacts.hard_bounce_rate[g]
+        taken = min(v - upto, contacts.most[g, d])
+        known = min(taken, peaks[g])
+        slack = contacts.limit * (upto + known) - bounces
+        if slack >= 0.0:
+            best = upto + known
+        new = taken - known
+        gain = contacts.limit - rate
+        if slack + gain * new >= 0.0:
+            best = upto + taken
+        elif slack > 0.0:
+            best = upto + known + min(new, slack / -gain)
+        bounces += rate * new
+        upto += taken
+    return best
+
+
+@compiled
+def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, track, tolerated):  # type: ignore[no-untyped-def]
     """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
 
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
@@ -92,8 +144,12 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
     most_before = 0.0
     total = 0.0
     backlog = 0.0
+    limited = contacts.limit < np.inf
+    peaks = np.zeros(contacts.most.shape[0])
     for d in range(start):
         most_before = max(most_before, volume[d])
+        if limited:
+            _first_contacts(contacts, d, volume[d], peaks)
         total += volume[d]
         backlog = max(0.0, backlog + demand[d] - volume[d])
     for d in range(start, demand.shape[0]):
@@ -101,7 +157,7 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
         if wanted > 0.0:
             wanted = max(wanted, min(upto, wanted + backlog))
         least = wanted
-        who = -1
+        who = DEMAND
         if least > 0.0:
             for s in range(n_scenarios):
                 today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
@@ -114,6 +170,12 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
                     who = s
             if who >= 0:  # whole messages; a single one harms nobody
                 least = min(wanted, max(1.0, np.floor(least + 1e-9)))
+            if limited:
+                within = min(least, max(1.0, np.floor(_within_bounces(contacts, d, least, peaks) + 1e-9)))
+                if within < least:
+                    least = within
+                    who = BOUNCES
+                _first_contacts(contacts, d, least, peaks)
         volume[d] = least
         binding[d] = who
         total += least
@@ -156,7 +218,7 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):  # type: ignore[no-untyped-def]
+def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, contacts):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
     n_days = demand.shape[0]
     memory = np.zeros((n_days + 1, 5, n_scenarios))
@@ -171,7 +233,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
     dropped = np.full(most, -1)
     binds = np.zeros(n_scenarios, dtype=np.int64)
     first_bind = np.zeros(n_scenarios, dtype=np.int64)
-    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 0, base, tolerated)
+    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, 0, base, tolerated)
     volumes[0] = base.volume
     bindings[0] = base.binding
     n = 0
@@ -190,7 +252,9 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated)
+            total = _extend(
+                world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, trial, tolerated
+            )
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s
@@ -199,7 +263,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             break
         lost[best] = np.inf
         start = first_bind[best]
-        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, base, tolerated)
+        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, base, tolerated)
         dropped[n] = best
         n += 1
         volumes[n] = base.volume

@@ -78,6 +78,7 @@ def optimize(
         If risk or beliefs make no sense.
     """
     from planner.optimizer import referee
+    from planner.optimizer.allocation import filled
     from planner.optimizer.answers import cannot_grow, impossible
 
     check_run(scenarios, seed, reaction)
@@ -108,7 +109,8 @@ def optimize(
     rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
 
-    schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
+    segments = sender.audience.segment_names
+    schedule = Schedule(sender.provider_names, segments, sender.dates(horizon), filled(sender, volume))
     fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
     forecast = simulate(
         sender,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.inputs.provider import PARAMETERS
-from planner.optimizer.envelope import Nested, nested_ramps
+from planner.optimizer.allocation import placeable, reachable
+from planner.optimizer.envelope import Contacts, Nested, nested_ramps
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs
 from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
@@ -51,7 +52,7 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     The hourly share is folded in: a full bucket and the window's refill must carry the day.
     """
     world = worlds(sender, beliefs, 3600.0)
-    demand = sender.demand(n_days)
+    demand = placeable(sender, n_days)
     complaint, bounce = _rates(sender, demand)
     # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
     opens_hours = sender.window_slots(60)[0]
@@ -59,13 +60,27 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
+    upto = np.where((demand < sender.demand(n_days)).any(axis=1), 0.0, upto)  # what may not be sent is not made up for
+    contacts = _contacts(sender, n_days)
 
     def of_provider(p: int) -> Nested:
         own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
-        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p])
+        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p])
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))
+
+
+def _contacts(sender: Sender, n_days: int) -> list[Contacts | None]:
+    """Return what the sender's limit on hard bounces needs, an entry per provider."""
+    limit = sender.limits.hard_bounce_rate
+    if limit is None:
+        return [None] * len(sender.provider_names)
+    rates = np.array([segment.hard_bounce_rate for segment in sender.audience.segments])
+    if sender.chooses:
+        return [Contacts(np.ascontiguousarray(most), rates, limit) for most in sender.allotment(n_days)]
+    mixed = sender.audience.segment_shares_by_provider() @ rates
+    return [Contacts(np.full((1, n_days), np.inf), np.array([rate]), limit) for rate in mixed]
 
 
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
@@ -97,8 +112,8 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
     rows, _ = run.counts(volume[:, None, :], reaction)
     injected = rows[layout.INJECTED]
     wrong = wrong_days_of(injected, rows[layout.FIRST_TROUBLE])
-    demand = run.sender.demand(volume.shape[1])
-    targets = run.sender.targets() * demand.any(axis=1)  # nobody waits for a closed gate
+    demand = placeable(run.sender, volume.shape[1])
+    targets = reachable(run.sender, volume.shape[1]) * demand.any(axis=1)  # nobody waits for a closed gate
     days = reached_days(injected, wrong, demand, targets)
     weights = run.beliefs.weights
     sums = np.einsum("s,kspd->kp", weights, rows)
