@@ -621,7 +621,8 @@ class Sender(Checked):
         most = self.allotment(volume.shape[1]).transpose(0, 2, 1)
         taken = np.clip(volume[:, :, None] - (np.cumsum(most, axis=2) - most), 0.0, most)
         taken[volume <= 0] = np.eye(shares.shape[2])[0]
-        mixed = taken / np.maximum(taken.sum(axis=2, keepdims=True), 1e-300)
+        total = taken.sum(axis=2, keepdims=True)
+        mixed = taken / np.where(total > 0.0, total, 1.0)
         return np.asarray(np.where(volume[:, :, None] >= most.sum(axis=2, keepdims=True), everybody, mixed))
 
     # --- the day

@@ -2,7 +2,8 @@
 
 Three couplings tie a provider's day to more than its own demand: frequency caps, the sender's own limit on complaints,
 and its capacity over all providers. None of them depends on what was sent before, so each is a ceiling on the day.
-(The limit on hard bounces does, since only first contacts bounce: the envelope keeps it.)
+(The limit on hard bounces does, since only first contacts bounce: the envelope keeps it. Transactional mail meets new
+addresses every day: there the limit allows all or nothing.)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def placeable(sender: Sender, n_days: int) -> Floats:
     The demand, less what frequency caps, the limit on complaints and the capacity forbid.
     """
     wanted = np.minimum(sender.demand(n_days), np.minimum(supply(sender, n_days), _within_complaints(sender, n_days)))
+    wanted = wanted * _bounces_allow(sender)[:, None]
     if sender.capacity is not None:
         wanted = wanted * np.minimum(1.0, sender.capacity / np.maximum(wanted.sum(axis=0), 1.0))
     return np.asarray(np.floor(wanted + 1e-9))
@@ -76,3 +78,12 @@ def _within_complaints(sender: Sender, n_days: int) -> Floats:
         slack, upto = slack + gain * most, upto + most
         best = np.where(slack >= 0.0, upto, best)
     return np.where(slack >= 0.0, np.inf, best)
+
+
+def _bounces_allow(sender: Sender) -> Floats:
+    """Tell at which providers the sender's own limit on hard bounces lets it mail at all, (providers,), 1 or 0."""
+    limit = sender.limits.hard_bounce_rate
+    if limit is None or sender.kind == "marketing":
+        return np.ones(len(sender.provider_names))
+    rates = np.array([segment.hard_bounce_rate for segment in sender.audience.segments])
+    return np.asarray(sender.audience.segment_shares_by_provider() @ rates <= limit, dtype=float)

@@ -162,10 +162,9 @@ def _bouncing_from_the_start(sender: Sender) -> tuple[Answer, ...]:
     first = rates[0] if sender.chooses else float(sender.audience.segment_shares() @ np.array(rates))
     if limit is None or first <= limit:
         return ()
-    text = (
-        f"On the first day every address is new, and {first:.2%} of those mailed first would bounce, above your own "
-        f"limit of {limit:.2%}: the ramp begins with single messages."
-    )
+    text = f"On the first day every address is new, and {first:.2%} of those mailed first would bounce, above your own "
+    text += f"limit of {limit:.2%}: "
+    text += "nothing can be sent." if sender.kind == "transactional" else "the ramp begins with single messages."
     return (Answer("hard_bounce_limit", text, "Clean this part of the list, or raise limits.hard_bounce_rate."),)
 
 

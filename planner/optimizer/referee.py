@@ -54,9 +54,7 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     world = worlds(sender, beliefs, 3600.0)
     demand = placeable(sender, n_days)
     complaint, bounce = _rates(sender, demand)
-    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
-    opens_hours = sender.window_slots(60)[0]
-    hours = min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
+    hours = usable_hours(sender)
     most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
@@ -71,10 +69,17 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
         return list(pool.map(of_provider, range(len(demand))))
 
 
+def usable_hours(sender: Sender) -> float:
+    """Hours of the hourly share that a day's mail can use, h."""
+    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
+    opens_hours = sender.window_slots(60)[0]
+    return min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
+
+
 def _contacts(sender: Sender, n_days: int) -> list[Contacts | None]:
     """Return what the sender's limit on hard bounces needs, an entry per provider."""
     limit = sender.limits.hard_bounce_rate
-    if limit is None:
+    if limit is None or sender.kind == "transactional":
         return [None] * len(sender.provider_names)
     rates = np.array([segment.hard_bounce_rate for segment in sender.audience.segments])
     if sender.chooses:
