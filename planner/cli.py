@@ -422,8 +422,15 @@ def _progress(what: str) -> Iterator[Callable[..., None]]:
 def _plan_report(made: wp.Plan) -> str:
     first = made.tomorrow()
     names = [str(name) for name in first["provider"]]
-    rows = list(zip(names, map(_whole, first["messages"]), map(_whole, first["per_hour"]), strict=True))
-    day = _table((_day(made.first_day()), "messages", "per hour"), rows)
+    headers = [_day(made.first_day()), "messages", "per hour"]
+    columns = [names, map(_whole, first["messages"]), map(_whole, first["per_hour"])]
+    if len(made.schedule.segments) > 1:  # whom, most engaged first
+        whom = made.recipients().pivot(index="provider", columns="segment", values="messages")
+        for segment in made.schedule.segments:
+            if segment in whom:
+                headers.append(segment)
+                columns.append(map(_whole, whom[segment].reindex(names, fill_value=0).fillna(0)))
+    day = _table(headers, list(zip(*columns, strict=True)))
     return "\n\n".join([made.summary(), day, _ramp(made.schedule)])
 
 
