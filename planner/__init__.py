@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from planner.inputs.reaction import Reaction
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.schedule import Schedule, published
+    from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
-    from planner.optimizer.comparison import Comparison, compare
+    from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
     from planner.simulation.beliefs import Beliefs, draw
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Beliefs",
     "Cancelled",
+    "Candidate",
     "Comparison",
     "Forecast",
     "InputError",
@@ -30,6 +32,7 @@ __all__ = [
     "Reaction",
     "RetryPolicy",
     "Schedule",
+    "ScheduleFile",
     "Sender",
     "__version__",
     "catalogue",
@@ -37,6 +40,7 @@ __all__ = [
     "draw",
     "optimize",
     "published",
+    "read_schedule",
     "simulate",
     "warm_up",
 ]
@@ -45,6 +49,7 @@ __all__ = [
 _HOMES = {
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
+    "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
@@ -53,12 +58,14 @@ _HOMES = {
     "Reaction": "planner.inputs.reaction",
     "RetryPolicy": "planner.inputs.retry",
     "Schedule": "planner.inputs.schedule",
+    "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
+    "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",
 }

@@ -13,6 +13,7 @@ import planner
 PUBLIC = {
     "Beliefs",
     "Cancelled",
+    "Candidate",
     "Comparison",
     "Forecast",
     "InputError",
@@ -21,6 +22,7 @@ PUBLIC = {
     "Reaction",
     "RetryPolicy",
     "Schedule",
+    "ScheduleFile",
     "Sender",
     "__version__",
     "catalogue",
@@ -28,6 +30,7 @@ PUBLIC = {
     "draw",
     "optimize",
     "published",
+    "read_schedule",
     "simulate",
     "warm_up",
 }

@@ -312,7 +312,7 @@ TABLES = {
     "stranger": (b"provider,date,volume\ngmail,2027-01-11,5\nyahoo,2027-01-11,5\n", "provider 'other'"),
     "ragged": (b"provider,date,volume\ngmail,2027-01-11,5,6,7\na\n", "mine.csv"),
     "quotes": (b'provider,date,volume\n"gmail,2027-01-11,5\n', "mine.csv"),
-    "utf-16": ("provider,date,volume\ngmail,2027-01-11,5\n".encode("utf-16"), "is not UTF-8"),
+    "half a utf-16": ("provider,date,volume\ngmail,2027-01-11,5\n".encode("utf-16")[:-1], "is not UTF-8"),
     "binary": (bytes(range(256)) * 20, "is not UTF-8"),
     "nul": (b"provider,date,volume\ngmail,2027-01-11,\0\n", "mine.csv"),
     "large": (b"provider,date,volume\n" + b"gmail,2027-01-11,5\n" * 600_000, "is larger than 10 MB"),
