@@ -70,6 +70,7 @@ _UNITS = {
     "established": "Established volume (messages a day)",
     "reputation": "Reputation (0 to 1)",
     "delay_seconds": "Delay (seconds, summed over messages)",
+    "rested_seconds": "Rest before the first attempt (seconds, summed over messages)",
     "trouble_share": "Trouble share of the day",
     "p_421": "First attempts deferred (share)",
     "wrong_days": "Chance of a wrong day",

@@ -1,4 +1,4 @@
-"""Reads, checks and overlays the facts in data/: providers, published schedules, reactions."""
+"""Reads, checks and overlays the facts in data/: providers, published schedules, MTAs, reactions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from planner.errors import InputError
 from planner.inputs.fields import Checked, Day, Number, Text, Whole, refusal, unknown
 from planner.inputs.layers import Entry, Problems, files, gathered, joined, strangers
+from planner.inputs.mta import Mta
 from planner.inputs.provider import (
     ITEMS,
     PARAMETER_INFO,
@@ -106,6 +107,8 @@ class Catalogue:
     ----------
     providers : dict of Provider, by id
     schedules : dict of PublishedSchedule, by id
+    mtas : dict of Mta, by id
+        Retry rules of mail servers and sending services as they come, and of advice.
     reactions : dict of Reaction, by id
     loadings : dict of float, by parameter, in [-1, 1]
         Correlation of a parameter's normal score with strictness; parameters that are not named have 0.
@@ -115,6 +118,7 @@ class Catalogue:
 
     providers: dict[str, Provider]
     schedules: dict[str, PublishedSchedule]
+    mtas: dict[str, Mta]
     reactions: dict[str, Reaction]
     loadings: dict[str, float]
     world_share: float
@@ -143,6 +147,16 @@ class Catalogue:
         300.0
         """
         return _known("schedule", id, self.schedules)
+
+    def mta(self, id: str) -> Mta:  # noqa: A002 - as above
+        """Mail server, sending service or advice with this id; InputError when there is none.
+
+        Examples
+        --------
+        >>> catalogue().mta("powermta").retry.first_seconds["limit"]
+        600.0
+        """
+        return _known("MTA", id, self.mtas)
 
     def reaction(self, id: str) -> Reaction:  # noqa: A002 - as above
         """Reaction with this id; InputError when there is none.
@@ -315,6 +329,7 @@ def _assembled(own: Path | None) -> tuple[Catalogue | None, Problems]:
         return None, found
     providers = _each(entries["providers"], lambda entry: _provider(entry, row), found)
     schedules = _each(entries["schedules"], _schedule, found)
+    mtas = _each(entries["mtas"], _mta, found)
     reactions = found.attempt(_reactions, entries["reactions"]["reactions"])
     strictness = found.attempt(_strictness, entries["strictness"]["strictness"])
     found.extend(_claims(providers, entries["providers"]))
@@ -322,7 +337,7 @@ def _assembled(own: Path | None) -> tuple[Catalogue | None, Problems]:
     found.extend(_copies(schedules, entries["schedules"]))
     if reactions is None or strictness is None:
         return None, found
-    return Catalogue(providers, schedules, reactions, strictness.loadings, strictness.world_share), found
+    return Catalogue(providers, schedules, mtas, reactions, strictness.loadings, strictness.world_share), found
 
 
 def _each(entries: dict[str, Entry], make: Callable[[Entry], Result], found: Problems) -> dict[str, Result]:
@@ -336,6 +351,10 @@ def _default_row(entry: Entry) -> _DefaultRow:
 
 def _schedule(entry: Entry) -> PublishedSchedule:
     return entry.checked(PublishedSchedule, entry.data)
+
+
+def _mta(entry: Entry) -> Mta:
+    return entry.checked(Mta, entry.data)
 
 
 def _strictness(entry: Entry) -> _Strictness:
@@ -460,7 +479,7 @@ def main(arguments: list[str]) -> int:
     if found:
         return 2
     facts = catalogue(folder)
-    counts = f"{len(facts.providers)} providers, {len(facts.schedules)} schedules"
+    counts = f"{len(facts.providers)} providers, {len(facts.schedules)} schedules, {len(facts.mtas)} MTAs"
     sys.stdout.write(f"{counts}, {len(facts.reactions)} reactions: nothing is wrong.\n")
     return 0
 

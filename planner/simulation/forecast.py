@@ -192,7 +192,7 @@ class Forecast:
         sums = np.einsum("s,kspd->kp", self.weights, self.rows)
         frame = pd.DataFrame({"provider": self.providers})
         for k, name in enumerate(layout.COUNTS):
-            if name in ("reputation", "allowance", "established", "delay_seconds"):
+            if name in ("reputation", "allowance", "established", "delay_seconds", "rested_seconds"):
                 continue
             last = np.einsum("s,sp->p", self.weights, self.rows[k][:, :, -1])
             frame[name] = last if name == "queued" else sums[k]

@@ -26,6 +26,7 @@ from planner.simulation.layout import (
     N_DELAY_BINS,
     N_FATES,
     PENALTY,
+    RESTED_SECONDS,
     SHORTEST_DELAY,
     STUCK,
     SYSTEM,
@@ -323,6 +324,8 @@ def _accept(due, n_cells, passing, undecided, key, sampled, day, delays):  # typ
             day[DELAYED] += n
             day[DELAY_SECONDS] += n * due.age[j]
             delays[_delay_bin(due.age[j])] += n
+        else:
+            day[RESTED_SECONDS] += n * (due.age[j] - due.start[j])
 
 
 @inlined
