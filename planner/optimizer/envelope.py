@@ -38,6 +38,7 @@ def nested_ramps(
     hours: float,
     most: int,
     upto: float = 0.0,
+    fixed: Floats | None = None,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -58,13 +59,17 @@ def nested_ramps(
         How many scenarios to give up at most.
     upto : float, messages/day
         Mail that was not sent adds to the demand of later days up to this; 0 where it does not.
+    fixed : (days,) float array, messages, optional
+        Volumes that are decided already, negative where they are not. What a scenario refuses of such a day
+        counts as excess there; what it takes builds its memory.
 
     Returns
     -------
     Nested
         Ends early when the demand alone limits the ramp.
     """
-    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most)
+    decided = np.full(len(demand), -1.0) if fixed is None else fixed
+    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, most)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
 
 
@@ -82,7 +87,7 @@ class _Track(NamedTuple):
 
 
 @compiled
-def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, track, tolerated):  # type: ignore[no-untyped-def]
+def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, start, track, tolerated):  # type: ignore[no-untyped-def]
     """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
 
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
@@ -102,7 +107,10 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
             wanted = max(wanted, min(upto, wanted + backlog))
         least = wanted
         who = -1
-        if least > 0.0:
+        held = decided[d] >= 0.0
+        if held:
+            least = decided[d]
+        elif least > 0.0:
             for s in range(n_scenarios):
                 today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
                 open_share = min(1.0, world[W_HOURLY_SHARE, s] * hours)
@@ -127,14 +135,18 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
         for s in range(n_scenarios):
             arrives = 1.0 - world[W_STUCK_SHARE, s]
             morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+            through, new, allowed = sure[d], 0.0, 1.0
+            if held:
+                new, allowed = least, tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
+                through = min(through, allowed * min(1.0, world[W_HOURLY_SHARE, s] * hours))
             tomorrow = overnight(
                 world,
                 s,
                 morning,
-                sure[d] * arrives,
+                through * arrives,
                 bounced * arrives,
-                0.0,
-                1.0,
+                new,
+                allowed,
                 complaint_rate[d],
                 peak * arrives,
             )
@@ -156,7 +168,7 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):  # type: ignore[no-untyped-def]
+def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, most):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
     n_days = demand.shape[0]
     memory = np.zeros((n_days + 1, 5, n_scenarios))
@@ -171,7 +183,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
     dropped = np.full(most, -1)
     binds = np.zeros(n_scenarios, dtype=np.int64)
     first_bind = np.zeros(n_scenarios, dtype=np.int64)
-    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 0, base, tolerated)
+    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, 0, base, tolerated)
     volumes[0] = base.volume
     bindings[0] = base.binding
     n = 0
@@ -190,7 +202,9 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated)
+            total = _extend(
+                world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, start, trial, tolerated
+            )
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s
@@ -199,7 +213,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             break
         lost[best] = np.inf
         start = first_bind[best]
-        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, base, tolerated)
+        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, decided, start, base, tolerated)
         dropped[n] = best
         n += 1
         volumes[n] = base.volume
