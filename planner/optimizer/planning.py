@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.catalogue import Priors, own_rows
 from planner.inputs.fields import unknown
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import MAX_VOLUME, Schedule
@@ -50,6 +52,7 @@ def optimize(
     seed: int = 0,
     retry: Retry = None,
     reaction: Reaction | None = None,
+    priors: Priors | None = None,
     fixed: Fixed | None = None,
     progress: Progress | None = None,
 ) -> Plan:
@@ -70,6 +73,8 @@ def optimize(
     retry : RetryPolicy or mapping, optional
     reaction : Reaction, optional
         The default reaction where left out.
+    priors : mapping of provider to mapping of parameter to Prior or its low, typical and high, optional
+        Somebody's own assumptions instead of the catalogue's, on the same luck; see `draw`.
     fixed : mapping of provider to mapping of date to messages, optional
         Cells of the schedule that are decided already: they come back unchanged, and the rest is planned around them.
     progress : callable, optional
@@ -83,7 +88,7 @@ def optimize(
     Raises
     ------
     InputError
-        If risk, beliefs or fixed make no sense.
+        If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
     """
     from planner.optimizer import referee
     from planner.optimizer.answers import cannot_grow, impossible
@@ -94,14 +99,15 @@ def optimize(
     reacting = reaction or DEFAULT_REACTION
     policies = policies_of(sender, retry)
     most_days = sender.horizon_limit()
+    drawn = partial(_scenarios, sender, beliefs, _checked_priors(priors, beliefs), seed)
     cells = _decided(sender, fixed or {}, most_days)
     answers = impossible(sender, most_days)
     if not sender.demand(most_days).any():
         most_days = min(most_days, 14)  # nothing to plan: a fortnight of zeros says so
 
     tell(0.0, "Drawing scenarios")
-    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
-    choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
+    fit = drawn(N_FIT, "fit")
+    choose = referee.without_stuck_mail(drawn(N_CHOOSE, "choose"))
     search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, cells, tell)
     picks = referee.most_balanced(search.judged, choose.weights)
     if limit == "balanced":
@@ -109,7 +115,7 @@ def optimize(
         levels = [referee.LEVELS[level] for level in picks]
     else:
         tell(0.62, "Setting the risk")
-        keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
+        keep = referee.without_stuck_mail(drawn(N_KEEP, "keep"))
         run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
         drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
         levels = [float(limit)] * len(drops)
@@ -118,7 +124,7 @@ def optimize(
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
 
     schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
-    fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
+    fresh = drawn(scenarios, "fresh")
     forecast = simulate(
         sender,
         schedule,
@@ -141,7 +147,7 @@ def optimize(
         limit,
         answers,
         seed,
-        {"scenarios": scenarios},
+        {"scenarios": scenarios} | ({"priors": own_rows(priors)} if priors else {}),
     )
 
 
@@ -405,10 +411,18 @@ def _decided(sender: Sender, fixed: Fixed, n_days: int) -> Floats:
     return cells
 
 
-def _scenarios(sender: Sender, beliefs: Beliefs | None, n: int, seed: int, purpose: str) -> Beliefs:
+def _checked_priors(priors: Priors | None, beliefs: Beliefs | None) -> Priors | None:
+    if priors and beliefs is not None:
+        raise InputError("Give priors or beliefs, not both: beliefs were drawn already.")
+    return priors
+
+
+def _scenarios(
+    sender: Sender, beliefs: Beliefs | None, priors: Priors | None, seed: int, n: int, purpose: str
+) -> Beliefs:
     """Return scenarios for one purpose, independent of those for another."""
     if beliefs is None:
-        return draw(sender, n, _seed(seed, purpose))
+        return draw(sender, n, _seed(seed, purpose), priors=priors)
     return beliefs.for_providers(sender.provider_names).resampled(n, _seed(seed, purpose))
 
 

@@ -388,3 +388,30 @@ def test_without_locked_cells_nothing_changes():
 def test_cells_that_cannot_be_are_refused(fixed, message):
     with pytest.raises(wp.InputError, match=re.escape(message)):
         plan_of(sender(send_days="weekdays"), fixed=fixed)
+
+
+# --- assumptions of somebody's own
+
+SLOW = {"gmail": {"daily_growth": {"low": 1.02, "typical": 1.04, "high": 1.06}}}
+
+
+def test_a_plan_names_its_own_assumptions_and_keeps_them():
+    plan = plan_of(sender(), priors=SLOW)
+    kept = wp.Plan.from_json(plan.to_json())
+    for each in (plan, kept):
+        rows = each.assumptions().set_index(["provider", "parameter"])
+        assert rows.loc[("gmail", "daily_growth"), "typical"] == 1.04
+        assert rows.loc[("gmail", "daily_growth"), "confidence"] == "default"
+        assert rows.loc[("yahoo", "daily_growth"), "typical"] > 1.04
+    assert kept.forecast.reached.tolist() == plan.forecast.reached.tolist()
+
+
+def test_assumptions_move_the_plan_of_their_provider_alone():
+    usual, slow = plan_of(sender(), risk=0.1), plan_of(sender(), risk=0.1, priors=SLOW)
+    n_days = min(len(usual.schedule.dates), len(slow.schedule.dates), 7)
+    assert slow.schedule.total[0, :n_days].sum() < usual.schedule.total[0, :n_days].sum()
+
+
+def test_priors_and_beliefs_are_one_or_the_other():
+    with pytest.raises(wp.InputError, match="not both"):
+        plan_of(sender(), priors=SLOW, beliefs=wp.draw(sender(), 20, 1))
