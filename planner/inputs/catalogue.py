@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, field_validator
 
 from planner.errors import InputError
+from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, Number, Text, Whole, refusal, unknown
 from planner.inputs.layers import Entry, Problems, files, gathered, joined, strangers
 from planner.inputs.mta import Mta
@@ -30,6 +31,11 @@ from planner.inputs.reaction import Reaction
 from planner.resources import data_folder, user_catalogue
 
 Result = TypeVar("Result")
+
+Priors = Mapping[str, Mapping[str, Prior | Mapping[str, Any]]]
+"""Priors of somebody's own by provider and parameter: whole ones, or low, typical and high."""
+
+_OWN = "changed by hand"
 
 ALL = "all"
 DEFAULT = "default"
@@ -195,6 +201,40 @@ class Catalogue:
         suffixes = (".".join(labels[n:]) for n in range(len(labels)))
         return next((self._by_mx[suffix] for suffix in suffixes if suffix in self._by_mx), None)
 
+    def changed(self, priors: Priors) -> Catalogue:
+        """Make a catalogue in which some priors are somebody's own.
+
+        Parameters
+        ----------
+        priors : mapping of provider to mapping of parameter to Prior or its points
+            Points are a mapping with low, typical and high; shape and unit stay, where the shape can hold them.
+
+        Raises
+        ------
+        InputError
+            When a provider or parameter is unknown, or the points cannot be; names the field.
+
+        Examples
+        --------
+        >>> own = catalogue().changed({"gmail": {"cold_allowance": {"low": 500, "typical": 900, "high": 2000}}})
+        >>> own.provider("gmail").priors["cold_allowance"].typical
+        900.0
+        """
+        return replace(self, providers=self.providers | {name: self._with(name, own) for name, own in priors.items()})
+
+    def _with(self, name: str, own: Mapping[str, Prior | Mapping[str, Any]]) -> Provider:
+        provider, rows = self.provider(name), {}
+        for parameter, row in own.items():
+            if parameter not in PARAMETER_INFO:
+                raise InputError(unknown("parameter", parameter, PARAMETERS), field=f"priors.{name}.{parameter}")
+            rows[parameter] = row if isinstance(row, Prior) else _own_points(provider.priors[parameter], parameter, row)
+        data = {field: getattr(provider, field) for field in type(provider).model_fields}
+        try:
+            return validated(Provider, data | {"priors": provider.priors | rows})
+        except InputError as error:
+            place = (error.field or "priors").removeprefix("priors")
+            raise InputError(f"{provider.name}: {error.message}", field=f"priors.{name}{place}") from None
+
     @cached_property
     def _by_domain(self) -> dict[str, str]:
         return {domain: one.id for one in self.providers.values() for domain in one.domains}
@@ -202,6 +242,24 @@ class Catalogue:
     @cached_property
     def _by_mx(self) -> dict[str, str]:
         return {suffix: one.id for one in self.providers.values() for suffix in one.mx}
+
+
+def own_rows(priors: Priors) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return somebody's own priors as plain values that JSON knows."""
+    return {
+        name: {one: row.model_dump(mode="json") if isinstance(row, Prior) else dict(row) for one, row in rows.items()}
+        for name, rows in priors.items()
+    }
+
+
+def _own_points(usual: Prior, parameter: str, points: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a person's own points as a prior's fields, in a shape that holds them."""
+    info, shape = PARAMETER_INFO[parameter], usual.shape
+    if len({points.get(name) for name in ("low", "typical", "high")}) == 1:
+        shape = "fixed"
+    elif shape == "fixed":
+        shape = "logit-normal" if info.highest <= 1 else "lognormal_above_one" if info.lowest >= 1 else "lognormal"
+    return {"note": _OWN, **points, "shape": shape, "unit": usual.unit}
 
 
 def _known(what: str, name: str, among: dict[str, Result]) -> Result:

@@ -55,6 +55,7 @@ def nested_ramps(
     most: int,
     upto: float = 0.0,
     contacts: Contacts | None = None,
+    fixed: Floats | None = None,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -77,16 +78,38 @@ def nested_ramps(
         Mail that was not sent adds to the demand of later days up to this; 0 where it does not.
     contacts : Contacts, optional
         Where the sender limits its hard bounces.
+    fixed : (days,) float array, messages, optional
+        Volumes that are decided already, negative where they are not. What a scenario refuses of such a day
+        counts as excess there; what it takes builds its memory.
 
     Returns
     -------
     Nested
         Ends early when the demand alone limits the ramp.
     """
-    if contacts is None:
-        contacts = Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf)
-    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, contacts)
+    wish = Wish(
+        demand,
+        upto,
+        np.full(len(demand), -1.0) if fixed is None else fixed,
+        complaint_rate,
+        hard_bounce_rate,
+        hours,
+        contacts or Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf),
+    )
+    volume, dropped, binding, n = _nested(world, wish, most)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
+
+
+class Wish(NamedTuple):
+    """What is wanted of one provider; see the parameters of `nested_ramps`."""
+
+    demand: Any
+    upto: float
+    decided: Any
+    complaint_rate: Any
+    hard_bounce_rate: Any
+    hours: float
+    contacts: Any
 
 
 class _Track(NamedTuple):
@@ -134,12 +157,13 @@ def _within_bounces(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, track, tolerated):  # type: ignore[no-untyped-def]
+def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-untyped-def]
     """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
 
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
     """
     n_scenarios = world.shape[1]
+    demand, upto, decided, complaint_rate, hard_bounce_rate, hours, contacts = wish
     volume, binding, sure, memory = track
     most_before = 0.0
     total = 0.0
@@ -158,7 +182,10 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
             wanted = max(wanted, min(upto, wanted + backlog))
         least = wanted
         who = DEMAND
-        if least > 0.0:
+        held = decided[d] >= 0.0
+        if held:
+            least = decided[d]
+        elif least > 0.0:
             for s in range(n_scenarios):
                 today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
                 open_share = min(1.0, world[W_HOURLY_SHARE, s] * hours)
@@ -175,7 +202,8 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
                 if within < least:
                     least = within
                     who = BOUNCES
-                _first_contacts(contacts, d, least, peaks)
+        if limited:
+            _first_contacts(contacts, d, least, peaks)
         volume[d] = least
         binding[d] = who
         total += least
@@ -189,14 +217,18 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
         for s in range(n_scenarios):
             arrives = 1.0 - world[W_STUCK_SHARE, s]
             morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+            through, new, allowed = sure[d], 0.0, 1.0
+            if held:
+                new, allowed = least, tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
+                through = min(through, allowed * min(1.0, world[W_HOURLY_SHARE, s] * hours))
             tomorrow = overnight(
                 world,
                 s,
                 morning,
-                sure[d] * arrives,
+                through * arrives,
                 bounced * arrives,
-                0.0,
-                1.0,
+                new,
+                allowed,
                 complaint_rate[d],
                 peak * arrives,
             )
@@ -218,9 +250,9 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, contacts):  # type: ignore[no-untyped-def]
+def _nested(world, wish, most):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
-    n_days = demand.shape[0]
+    n_days = wish.demand.shape[0]
     memory = np.zeros((n_days + 1, 5, n_scenarios))
     memory[0, 0] = world[W_ESTABLISHED]
     memory[0, 1] = 1.0
@@ -233,7 +265,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, 
     dropped = np.full(most, -1)
     binds = np.zeros(n_scenarios, dtype=np.int64)
     first_bind = np.zeros(n_scenarios, dtype=np.int64)
-    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, 0, base, tolerated)
+    _extend(world, lost, wish, 0, base, tolerated)
     volumes[0] = base.volume
     bindings[0] = base.binding
     n = 0
@@ -252,9 +284,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, 
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(
-                world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, trial, tolerated
-            )
+            total = _extend(world, lost, wish, start, trial, tolerated)
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s
@@ -263,7 +293,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most, 
             break
         lost[best] = np.inf
         start = first_bind[best]
-        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, contacts, start, base, tolerated)
+        _extend(world, lost, wish, start, base, tolerated)
         dropped[n] = best
         n += 1
         volumes[n] = base.volume

@@ -24,6 +24,7 @@ from planner.simulation.forecast import (
     FORMAT,
     MODEL_VERSION,
     Forecast,
+    assumptions_of,
     check_kind,
     quantiles,
     read_text,
@@ -235,8 +236,8 @@ class Plan:
         raise InputError(f"A plan has no plot '{what}'. It has: ramp, p_421, frontier.")
 
     def assumptions(self) -> pd.DataFrame:
-        """Priors the plan rests on, with source and confidence."""
-        return self.forecast.assumptions()
+        """Priors the plan rests on, somebody's own where it was made from them, with source and confidence."""
+        return assumptions_of(self.forecast.providers, self.options.get("priors"))
 
     def to_json(self) -> str:
         """Return the plan as JSON: what it was made from, what it says, and quantiles for other programs."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.catalogue import Priors, own_rows
+from planner.inputs.fields import unknown
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
-from planner.inputs.schedule import Schedule
+from planner.inputs.schedule import MAX_VOLUME, Schedule
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import REACHED, quantiles
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
+
+Fixed = Mapping[str, Mapping[date, float]]
+"""Messages that are decided already, by provider and day."""
 
 N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 112, 48, 512
 GLANCE_RISK = 0.15
@@ -45,6 +52,8 @@ def optimize(
     seed: int = 0,
     retry: Retry = None,
     reaction: Reaction | None = None,
+    priors: Priors | None = None,
+    fixed: Fixed | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Propose a ramp.
@@ -64,6 +73,10 @@ def optimize(
     retry : RetryPolicy or mapping, optional
     reaction : Reaction, optional
         The default reaction where left out.
+    priors : mapping of provider to mapping of parameter to Prior or its low, typical and high, optional
+        Somebody's own assumptions instead of the catalogue's, on the same luck; see `draw`.
+    fixed : mapping of provider to mapping of date to messages, optional
+        Cells of the schedule that are decided already: they come back unchanged, and the rest is planned around them.
     progress : callable, optional
         Called with the share done and a text.
 
@@ -75,7 +88,7 @@ def optimize(
     Raises
     ------
     InputError
-        If risk or beliefs make no sense.
+        If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
     """
     from planner.optimizer import referee
     from planner.optimizer.allocation import filled
@@ -87,21 +100,23 @@ def optimize(
     reacting = reaction or DEFAULT_REACTION
     policies = policies_of(sender, retry)
     most_days = sender.horizon_limit()
+    drawn = partial(_scenarios, sender, beliefs, _checked_priors(priors, beliefs), seed)
+    cells = _decided(sender, fixed or {}, most_days)
     answers = impossible(sender, most_days)
     if not sender.demand(most_days).any():
         most_days = min(most_days, 14)  # nothing to plan: a fortnight of zeros says so
 
     tell(0.0, "Drawing scenarios")
-    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
-    choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
-    search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
+    fit = drawn(N_FIT, "fit")
+    choose = referee.without_stuck_mail(drawn(N_CHOOSE, "choose"))
+    search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, cells, tell)
     picks = referee.most_balanced(search.judged, choose.weights)
     if limit == "balanced":
         drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
         levels = [referee.LEVELS[level] for level in picks]
     else:
         tell(0.62, "Setting the risk")
-        keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
+        keep = referee.without_stuck_mail(drawn(N_KEEP, "keep"))
         run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
         drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
         levels = [float(limit)] * len(drops)
@@ -111,7 +126,7 @@ def optimize(
 
     segments = sender.audience.segment_names
     schedule = Schedule(sender.provider_names, segments, sender.dates(horizon), filled(sender, volume))
-    fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
+    fresh = drawn(scenarios, "fresh")
     forecast = simulate(
         sender,
         schedule,
@@ -134,7 +149,7 @@ def optimize(
         limit,
         answers,
         seed,
-        {"scenarios": scenarios},
+        {"scenarios": scenarios} | ({"priors": own_rows(priors)} if priors else {}),
     )
 
 
@@ -176,15 +191,17 @@ def _search(
     limit: str | float,
     seed: int,
     most_days: int,
+    cells: Floats,
     tell: Progress,
 ) -> tuple[_Search, int]:
     """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
     tell(0.05, "Looking how long it takes")
     caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
     until = 0 if sender.target.by is None else min(most_days, (sender.target.by - sender.start).days + 1)
-    n_days = max(until, _glance(sender, fit, choose, policies, reaction, caution, seed, most_days))
+    until = max(until, *((cells >= 0.0).any(axis=0) * np.arange(1, cells.shape[1] + 1)))
+    n_days = max(until, _glance(sender, fit, choose, policies, reaction, caution, seed, most_days, cells))
     while True:
-        search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
+        search = _judged(sender, fit, choose, policies, reaction, seed, n_days, cells, tell)
         needed = _days_needed(search, limit, choose.weights)
         if needed <= n_days or n_days == most_days:
             return search, int(min(n_days, max(7.0, needed, until)))
@@ -199,12 +216,13 @@ def _judged(
     reaction: Reaction,
     seed: int,
     n_days: int,
+    cells: Floats,
     tell: Progress,
 ) -> _Search:
     from planner.optimizer import referee
 
     tell(0.12, "Finding the largest ramps")
-    nested = referee.ramps(sender, fit, n_days)
+    nested = referee.ramps(sender, fit, n_days, cells)
     run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
     drops: list[Any] = []
     judged: list[Judged] = []
@@ -240,12 +258,13 @@ def _glance(
     caution: float,
     seed: int,
     most_days: int,
+    cells: Floats,
 ) -> int:
     """Return a horizon that is probably long enough: a few scenarios of one middling ramp."""
     from planner.optimizer import referee
 
     few = fit.scenarios(0, min(N_GLANCE, len(fit)))
-    nested = referee.ramps(sender, few, most_days)
+    nested = referee.ramps(sender, few, most_days, cells)
     run = Run(
         sender,
         choose.scenarios(0, min(N_GLANCE, len(choose))),
@@ -372,10 +391,40 @@ def _checked_risk(risk: str | float) -> str | float:
     return float(risk)
 
 
-def _scenarios(sender: Sender, beliefs: Beliefs | None, n: int, seed: int, purpose: str) -> Beliefs:
+def _decided(sender: Sender, fixed: Fixed, n_days: int) -> Floats:
+    """Return the cells that are decided already, (providers, n_days) float array, -1 where none is."""
+    cells = np.full((len(sender.provider_names), n_days), -1.0)
+    takes = sender.demand(n_days) > 0.0
+    for name, days in fixed.items():
+        if name not in sender.provider_names:
+            raise InputError(f"fixed: {unknown('provider', name, sender.provider_names)}", field="fixed")
+        p = sender.provider_names.index(name)
+        for day, messages in days.items():
+            d, place = (day - sender.start).days, f"fixed.{name}.{day}"
+            if not 0 <= d < n_days:
+                last = sender.dates(n_days)[-1]
+                raise InputError(f"{place} lies outside the days from {sender.start} to {last}. Drop it.", field=place)
+            if not 0 <= messages <= MAX_VOLUME or messages != int(messages):
+                text = f"{place} is {messages:g}. Write a whole number of messages from 0 up."
+                raise InputError(text, field=place)
+            if messages and not takes[p, d]:
+                raise InputError(f"{place} is {messages:g}, but that day takes no mail. Write 0.", field=place)
+            cells[p, d] = float(messages)
+    return cells
+
+
+def _checked_priors(priors: Priors | None, beliefs: Beliefs | None) -> Priors | None:
+    if priors and beliefs is not None:
+        raise InputError("Give priors or beliefs, not both: beliefs were drawn already.")
+    return priors
+
+
+def _scenarios(
+    sender: Sender, beliefs: Beliefs | None, priors: Priors | None, seed: int, n: int, purpose: str
+) -> Beliefs:
     """Return scenarios for one purpose, independent of those for another."""
     if beliefs is None:
-        return draw(sender, n, _seed(seed, purpose))
+        return draw(sender, n, _seed(seed, purpose), priors=priors)
     return beliefs.for_providers(sender.provider_names).resampled(n, _seed(seed, purpose))
 
 

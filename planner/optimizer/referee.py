@@ -46,10 +46,11 @@ class Judged(NamedTuple):
     lost: Floats
 
 
-def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
+def ramps(sender: Sender, beliefs: Beliefs, n_days: int, fixed: Floats | None = None) -> list[Nested]:
     """Return the nested ramps of every provider, one entry per provider of the sender.
 
-    The hourly share is folded in: a full bucket and the window's refill must carry the day.
+    The hourly share is folded in: a full bucket and the window's refill must carry the day. `fixed` (providers, at
+    least n_days) holds cells that are decided already, negative where they are not.
     """
     world = worlds(sender, beliefs, 3600.0)
     demand = placeable(sender, n_days)
@@ -61,9 +62,11 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
     upto = np.where((demand < sender.demand(n_days)).any(axis=1), 0.0, upto)  # what may not be sent is not made up for
     contacts = _contacts(sender, n_days)
 
+    decided = np.full(demand.shape, -1.0) if fixed is None else np.ascontiguousarray(fixed[:, :n_days])
+
     def of_provider(p: int) -> Nested:
         own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
-        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p])
+        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p])
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))

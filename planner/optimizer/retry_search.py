@@ -313,4 +313,6 @@ def _p95(delays: Floats, lost: Floats) -> Floats:
     part = np.clip(1.0 - (upto - wanted) / np.maximum(inside, 1e-9), 0.0, 1.0)
     high = layout.SHORTEST_DELAY * 2.0 ** (b[..., 0] / layout.BINS_PER_DOUBLING)
     low = np.where(b[..., 0] == 0, 0.0, high / 2.0 ** (1.0 / layout.BINS_PER_DOUBLING))
-    return np.where(wanted > cumulative[..., -1], LONGEST_LIFETIME, np.minimum(low + part * (high - low), LONGEST_LIFETIME))
+    return np.where(
+        wanted > cumulative[..., -1], LONGEST_LIFETIME, np.minimum(low + part * (high - low), LONGEST_LIFETIME)
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.catalogue import catalogue
+from planner.inputs.catalogue import Priors, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
@@ -440,11 +440,11 @@ def quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
     return np.stack([np.take_along_axis(ordered, index[None], axis=0)[0] for index in picked])
 
 
-def assumptions_of(providers: tuple[str, ...]) -> pd.DataFrame:
-    """Return the catalogue's priors for these providers as a frame; see `Forecast.assumptions`."""
+def assumptions_of(providers: tuple[str, ...], priors: Priors | None = None) -> pd.DataFrame:
+    """Return the catalogue's priors, or somebody's own, for these providers as a frame; see `Forecast.assumptions`."""
     import pandas as pd
 
-    facts = catalogue()
+    facts = catalogue().changed(priors) if priors else catalogue()
     rows = []
     for name in providers:
         provider = facts.provider(name)
