@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -85,26 +85,15 @@ def optimize(
     tell = progress or (lambda share, text: None)
     reacting = reaction or DEFAULT_REACTION
     policies = policies_of(sender, retry)
-    most_days = sender.horizon_limit()
-    answers = impossible(sender, most_days)
-    if not sender.demand(most_days).any():
-        most_days = min(most_days, 14)  # nothing to plan: a fortnight of zeros says so
+    most_days = longest(sender)
+    answers = impossible(sender, sender.horizon_limit())
 
     tell(0.0, "Drawing scenarios")
-    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
-    choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
-    search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
-    picks = referee.most_balanced(search.judged, choose.weights)
-    if limit == "balanced":
-        drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
-        levels = [referee.LEVELS[level] for level in picks]
-    else:
-        tell(0.62, "Setting the risk")
-        keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
-        run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
-        drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
-        levels = [float(limit)] * len(drops)
-        search = _with(search, float(limit), drops, reacting)
+    fit, choose = searched_scenarios(sender, beliefs, seed)
+    tell(0.05, "Looking how long it takes")
+    n_days = looked_days(sender, fit, choose, policies, reacting, limit, seed, most_days)
+    chosen = chosen_ramps(sender, fit, choose, beliefs, policies, reacting, limit, seed, n_days, most_days, tell)
+    search, horizon, drops, levels = chosen
     rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
 
@@ -132,7 +121,8 @@ def optimize(
         limit,
         answers,
         seed,
-        {"scenarios": scenarios},
+        {"scenarios": scenarios, "drops": drops.tolist(), "search_days": search.nested[0].volume.shape[1]},
+        beliefs,
     )
 
 
@@ -165,7 +155,30 @@ class _Search:
     run: Run
 
 
-def _search(
+def longest(sender: Sender) -> int:
+    """Return the longest horizon of a plan, days; where there is nothing to plan, a fortnight of zeros says so."""
+    most_days = sender.horizon_limit()
+    return most_days if sender.demand(most_days).any() else min(most_days, 14)
+
+
+class Chosen(NamedTuple):
+    """What was searched, the horizon in days, and of each provider the drops and the level of risk."""
+
+    search: _Search
+    horizon: int
+    drops: Any
+    levels: list[float]
+
+
+def searched_scenarios(sender: Sender, beliefs: Beliefs | None, seed: int) -> tuple[Beliefs, Beliefs]:
+    """Return the scenarios to fit ramps to, and those to choose among the ramps."""
+    from planner.optimizer import referee
+
+    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
+    return fit, referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
+
+
+def looked_days(
     sender: Sender,
     fit: Beliefs,
     choose: Beliefs,
@@ -174,18 +187,63 @@ def _search(
     limit: str | float,
     seed: int,
     most_days: int,
+) -> int:
+    """Return the days that a search begins with: the deadline is among them."""
+    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
+    return max(_until(sender, most_days), _glance(sender, fit, choose, policies, reaction, caution, seed, most_days))
+
+
+def chosen_ramps(
+    sender: Sender,
+    fit: Beliefs,
+    choose: Beliefs,
+    beliefs: Beliefs | None,
+    policies: Any,
+    reaction: Reaction,
+    limit: str | float,
+    seed: int,
+    n_days: int,
+    most_days: int,
+    tell: Progress,
+) -> Chosen:
+    """Choose every provider's ramp among the nested ones, looking first at `n_days` days."""
+    from planner.optimizer import referee
+
+    search, horizon = _search(sender, fit, choose, policies, reaction, limit, seed, n_days, most_days, tell)
+    if limit == "balanced":
+        picks = referee.most_balanced(search.judged, choose.weights)
+        drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
+        return Chosen(search, horizon, drops, [referee.LEVELS[level] for level in picks])
+    tell(0.62, "Setting the risk")
+    keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
+    run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
+    drops = _keeping(float(limit), search, run, horizon, choose.weights, reaction)
+    return Chosen(_with(search, float(limit), drops, reaction), horizon, drops, [float(limit)] * len(drops))
+
+
+def _until(sender: Sender, most_days: int) -> int:
+    by = sender.target.by
+    return 0 if by is None else min(most_days, (by - sender.start).days + 1)
+
+
+def _search(
+    sender: Sender,
+    fit: Beliefs,
+    choose: Beliefs,
+    policies: Any,
+    reaction: Reaction,
+    limit: str | float,
+    seed: int,
+    n_days: int,
+    most_days: int,
     tell: Progress,
 ) -> tuple[_Search, int]:
     """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
-    tell(0.05, "Looking how long it takes")
-    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
-    until = 0 if sender.target.by is None else min(most_days, (sender.target.by - sender.start).days + 1)
-    n_days = max(until, _glance(sender, fit, choose, policies, reaction, caution, seed, most_days))
     while True:
         search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
         needed = _days_needed(search, limit, choose.weights)
         if needed <= n_days or n_days == most_days:
-            return search, int(min(n_days, max(7.0, needed, until)))
+            return search, int(min(n_days, max(7.0, needed, _until(sender, most_days))))
         n_days = min(most_days, 2 * n_days)
 
 

@@ -45,18 +45,18 @@ class Judged(NamedTuple):
     lost: Floats
 
 
-def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
+def ramps(sender: Sender, beliefs: Beliefs, n_days: int, most: int | None = None) -> list[Nested]:
     """Return the nested ramps of every provider, one entry per provider of the sender.
 
-    The hourly share is folded in: a full bucket and the window's refill must carry the day.
+    The hourly share is folded in: a full bucket and the window's refill must carry the day. Half of the scenarios are
+    given up one by one, or `most`.
     """
     world = worlds(sender, beliefs, 3600.0)
     demand = sender.demand(n_days)
-    complaint, bounce = _rates(sender, demand)
-    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
-    opens_hours = sender.window_slots(60)[0]
-    hours = min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
-    most = int(MOST_GIVEN_UP * len(beliefs))
+    complaint, bounce = mailed_rates(sender, demand)
+    hours = usable_hours(sender)
+    if most is None:
+        most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
 
@@ -66,6 +66,13 @@ def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))
+
+
+def usable_hours(sender: Sender) -> float:
+    """Return the hours of the hourly share that a day's mail can use: the window's refill and a full bucket."""
+    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
+    opens_hours = sender.window_slots(60)[0]
+    return min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
 
 
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
@@ -125,7 +132,7 @@ def most_balanced(judged: list[Judged], weights: Floats) -> Any:
     return np.argmax(at_80 <= best + np.where(best > 0.0, np.maximum(1.0, HARDLY * best), 0.0), axis=0)
 
 
-def _rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
+def mailed_rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
     """Complaint and hard-bounce rate of the segments that the full demand would mail, (providers, days)."""
     segments = sender.audience.segments
     rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
