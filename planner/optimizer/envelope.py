@@ -100,6 +100,24 @@ def nested_ramps(
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
 
 
+def tolerated_along(
+    world: Floats, volume: Floats, complaint_rate: Floats, hard_bounce_rate: Floats, hours: float
+) -> Floats:
+    """Return what every scenario tolerates on each day of a ramp that is followed to the letter.
+
+    Parameters
+    ----------
+    world, complaint_rate, hard_bounce_rate, hours
+        As for `nested_ramps`.
+    volume : (days,) float array, messages
+
+    Returns
+    -------
+    (days, scenarios) float array, messages
+    """
+    return np.asarray(_along(world, volume, complaint_rate, hard_bounce_rate, hours))
+
+
 class Wish(NamedTuple):
     """What is wanted of one provider; see the parameters of `nested_ramps`."""
 
@@ -123,6 +141,45 @@ class _Track(NamedTuple):
     binding: Any
     sure: Any
     memory: Any
+
+
+@compiled
+def _tolerated(world, s, memory, hours):  # type: ignore[no-untyped-def]
+    """What a scenario tolerates of a day that begins with this `memory` (5, scenarios), messages."""
+    today = tolerated_today(world, s, memory[0, s], memory[1, s])
+    accepts = 1.0 if memory[1, s] >= world[W_BLOCK_BELOW, s] else 0.0
+    return today * min(1.0, world[W_HOURLY_SHARE, s] * hours) * accepts
+
+
+@compiled
+def _sleep(world, d, sure, bounced, complaint_rate, decided, hours, memory):  # type: ignore[no-untyped-def]
+    """Write what every scenario remembers on the morning after day `d`; see `_Track`.
+
+    Where the volume is `decided`, not negative, a scenario may tolerate less of it: the rest is excess.
+    """
+    peak = 0.0
+    for before in range(max(0, d - 6), d + 1):
+        peak = max(peak, sure[before])
+    for s in range(world.shape[1]):
+        arrives = 1.0 - world[W_STUCK_SHARE, s]
+        morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+        through, new, allowed = sure[d], 0.0, 1.0
+        if decided >= 0.0:
+            new, allowed = decided, tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
+            through = min(through, allowed * min(1.0, world[W_HOURLY_SHARE, s] * hours))
+        tomorrow = overnight(
+            world,
+            s,
+            morning,
+            through * arrives,
+            bounced * arrives,
+            new,
+            allowed,
+            complaint_rate[d],
+            peak * arrives,
+        )
+        for i in range(5):
+            memory[d + 1, i, s] = tomorrow[i]
 
 
 @compiled
@@ -182,15 +239,11 @@ def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-unty
             wanted = max(wanted, min(upto, wanted + backlog))
         least = wanted
         who = DEMAND
-        held = decided[d] >= 0.0
-        if held:
+        if decided[d] >= 0.0:
             least = decided[d]
         elif least > 0.0:
             for s in range(n_scenarios):
-                today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
-                open_share = min(1.0, world[W_HOURLY_SHARE, s] * hours)
-                accepts = 1.0 if memory[d, 1, s] >= world[W_BLOCK_BELOW, s] else 0.0
-                tolerated[s] = today * open_share * accepts + lost[s]
+                tolerated[s] = _tolerated(world, s, memory[d], hours) + lost[s]
             for s in range(n_scenarios):
                 if tolerated[s] < least:
                     least = tolerated[s]
@@ -211,30 +264,33 @@ def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-unty
         bounced = max(0.0, least - most_before) * hard_bounce_rate[d]
         most_before = max(most_before, least)
         sure[d] = least - bounced
-        peak = 0.0
-        for before in range(max(0, d - 6), d + 1):
-            peak = max(peak, sure[before])
-        for s in range(n_scenarios):
-            arrives = 1.0 - world[W_STUCK_SHARE, s]
-            morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
-            through, new, allowed = sure[d], 0.0, 1.0
-            if held:
-                new, allowed = least, tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
-                through = min(through, allowed * min(1.0, world[W_HOURLY_SHARE, s] * hours))
-            tomorrow = overnight(
-                world,
-                s,
-                morning,
-                through * arrives,
-                bounced * arrives,
-                new,
-                allowed,
-                complaint_rate[d],
-                peak * arrives,
-            )
-            for i in range(5):
-                memory[d + 1, i, s] = tomorrow[i]
+        _sleep(world, d, sure, bounced, complaint_rate, decided[d], hours, memory)
     return total
+
+
+@compiled
+def _along(world, volume, complaint_rate, hard_bounce_rate, hours):  # type: ignore[no-untyped-def]
+    n_days, n_scenarios = volume.shape[0], world.shape[1]
+    memory = _first_morning(world, n_days)
+    sure = np.zeros(n_days)
+    tolerated = np.zeros((n_days, n_scenarios))
+    most_before = 0.0
+    for d in range(n_days):
+        for s in range(n_scenarios):
+            tolerated[d, s] = _tolerated(world, s, memory[d], hours)
+        bounced = max(0.0, volume[d] - most_before) * hard_bounce_rate[d]
+        most_before = max(most_before, volume[d])
+        sure[d] = volume[d] - bounced
+        _sleep(world, d, sure, bounced, complaint_rate, -1.0, hours, memory)
+    return tolerated
+
+
+@compiled
+def _first_morning(world, n_days):  # type: ignore[no-untyped-def]
+    memory = np.zeros((n_days + 1, 5, world.shape[1]))
+    memory[0, 0] = world[W_ESTABLISHED]
+    memory[0, 1] = 1.0
+    return memory
 
 
 @compiled
@@ -253,9 +309,7 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 def _nested(world, wish, most):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
     n_days = wish.demand.shape[0]
-    memory = np.zeros((n_days + 1, 5, n_scenarios))
-    memory[0, 0] = world[W_ESTABLISHED]
-    memory[0, 1] = 1.0
+    memory = _first_morning(world, n_days)
     base = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory)
     trial = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory.copy())
     tolerated = np.zeros(n_scenarios)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+    from planner.optimizer.explanation import Explanation
+    from planner.simulation.beliefs import Beliefs
 
 _NUMBERS = (
     "risk",
@@ -82,6 +84,10 @@ class Plan:
     answers : tuple of Answer
         Wishes that cannot be met.
     seed : int
+    options : mapping
+        How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`.
+    beliefs : Beliefs or None
+        What it was planned on; None for the prior.
     """
 
     sender: Sender
@@ -95,6 +101,7 @@ class Plan:
     answers: tuple[Answer, ...]
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    beliefs: Beliefs | None = None
 
     @property
     def frontier(self) -> pd.DataFrame:
@@ -114,6 +121,13 @@ class Plan:
     def blind(self) -> Forecast:
         """The same plan on the same scenarios if nobody reacts to trouble."""
         return simulate(self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed)
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What binds, what relief is worth, and what the date hangs on; see `explain`."""
+        from planner.optimizer.explanation import explain
+
+        return explain(self)
 
     @property
     def pace(self) -> pd.DataFrame:

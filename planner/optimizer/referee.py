@@ -46,17 +46,21 @@ class Judged(NamedTuple):
     lost: Floats
 
 
-def ramps(sender: Sender, beliefs: Beliefs, n_days: int, fixed: Floats | None = None) -> list[Nested]:
+def ramps(
+    sender: Sender, beliefs: Beliefs, n_days: int, fixed: Floats | None = None, most: int | None = None
+) -> list[Nested]:
     """Return the nested ramps of every provider, one entry per provider of the sender.
 
     The hourly share is folded in: a full bucket and the window's refill must carry the day. `fixed` (providers, at
-    least n_days) holds cells that are decided already, negative where they are not.
+    least n_days) holds cells that are decided already, negative where they are not. Half of the scenarios are given up
+    one by one, or `most`.
     """
     world = worlds(sender, beliefs, 3600.0)
     demand = placeable(sender, n_days)
-    complaint, bounce = _rates(sender, demand)
+    complaint, bounce = mailed_rates(sender, demand)
     hours = usable_hours(sender)
-    most = int(MOST_GIVEN_UP * len(beliefs))
+    if most is None:
+        most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
     upto = np.where((demand < sender.demand(n_days)).any(axis=1), 0.0, upto)  # what may not be sent is not made up for
@@ -148,7 +152,7 @@ def most_balanced(judged: list[Judged], weights: Floats) -> Any:
     return np.argmax(at_80 <= best + np.where(best > 0.0, np.maximum(1.0, HARDLY * best), 0.0), axis=0)
 
 
-def _rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
+def mailed_rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
     """Complaint and hard-bounce rate of the segments that the full demand would mail, (providers, days)."""
     segments = sender.audience.segments
     rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
