@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from planner.optimizer.comparison import Comparison, compare
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
+    from planner.optimizer.retries import RetryAdvice, advise_retries
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -28,10 +29,12 @@ __all__ = [
     "Plan",
     "PlannerError",
     "Reaction",
+    "RetryAdvice",
     "RetryPolicy",
     "Schedule",
     "Sender",
     "__version__",
+    "advise_retries",
     "catalogue",
     "compare",
     "draw",
@@ -51,9 +54,11 @@ _HOMES = {
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
+    "RetryAdvice": "planner.optimizer.retries",
     "RetryPolicy": "planner.inputs.retry",
     "Schedule": "planner.inputs.schedule",
     "Sender": "planner.inputs.sender",
+    "advise_retries": "planner.optimizer.retries",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
