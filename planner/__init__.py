@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
+    from planner.optimizer.retries import RetryAdvice, advise_retries
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -30,11 +31,13 @@ __all__ = [
     "Plan",
     "PlannerError",
     "Reaction",
+    "RetryAdvice",
     "RetryPolicy",
     "Schedule",
     "ScheduleFile",
     "Sender",
     "__version__",
+    "advise_retries",
     "catalogue",
     "compare",
     "draw",
@@ -56,10 +59,12 @@ _HOMES = {
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
+    "RetryAdvice": "planner.optimizer.retries",
     "RetryPolicy": "planner.inputs.retry",
     "Schedule": "planner.inputs.schedule",
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
+    "advise_retries": "planner.optimizer.retries",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",

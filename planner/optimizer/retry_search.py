@@ -37,6 +37,8 @@ MOST_DAYS, DRAIN_DAYS = 45, 5
 
 HARDLY = 0.01
 """A change that betters the score by a smaller share is none."""
+SURE = 2.0
+"""A change that betters the score by fewer standard errors is luck."""
 
 
 class Knobs(NamedTuple):
@@ -74,19 +76,23 @@ class Knobs(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """Where a search looks: starting points, then the values of one knob after the other, a few times round."""
+    """Where a search looks: starting points, then the values of one knob after the other.
+
+    So many times round for all providers together, then these knobs for each alone.
+    """
 
     starts: tuple[Knobs, ...]
     values: Mapping[str, tuple[float, ...]]
     rounds: int
+    alone: tuple[str, ...]
 
 
 STARTS = (
     Knobs(),
-    Knobs(limit=5 * MINUTE, system=5 * MINUTE, greylisting=5 * MINUTE, growth=2.0, cap=24 * HOUR),
-    Knobs(limit=15 * MINUTE, system=15 * MINUTE, growth=2.0, cap=12 * HOUR, lifetime=2 * DAY),
-    Knobs(limit=30 * MINUTE, growth=3.0, cap=12 * HOUR, lifetime=2 * DAY),
-    Knobs(growth=2.0, cap=8 * HOUR, lifetime=2 * DAY),
+    Knobs(5 * MINUTE, 5 * MINUTE, 5 * MINUTE, growth=2.0, cap=24 * HOUR, lifetime=2 * DAY),
+    Knobs(5 * MINUTE, 5 * MINUTE, 15 * MINUTE, growth=2.0, cap=24 * HOUR, lifetime=3 * DAY),
+    Knobs(15 * MINUTE, 15 * MINUTE, growth=2.0, cap=12 * HOUR, lifetime=2 * DAY),
+    Knobs(30 * MINUTE, growth=3.0, cap=12 * HOUR, lifetime=2 * DAY),
     Knobs(limit=4 * HOUR, growth=1.0, cap=4 * HOUR, lifetime=2 * DAY),
     Knobs(limit=2 * HOUR, growth=2.0, cap=24 * HOUR, lifetime=5 * DAY),
 )
@@ -104,6 +110,7 @@ FULL = Grid(
         "jitter": (0.0, 0.2, 0.5),
     },
     2,
+    ("limit", "system", "greylisting", "lifetime"),
 )
 
 QUICK = Grid(
@@ -111,9 +118,10 @@ QUICK = Grid(
     {
         "limit": tuple(x * MINUTE for x in (5, 15, 60, 120)),
         "greylisting": (5 * MINUTE, 15 * MINUTE),
-        "lifetime": (2 * DAY, 3 * DAY),
+        "lifetime": (DAY, 2 * DAY, 3 * DAY),
     },
     1,
+    (),
 )
 
 
@@ -239,53 +247,91 @@ def bench(
     return Bench(run, volume, reaction, beliefs.parameter("stuck_share"))
 
 
-@dataclass(frozen=True)
-class Found:
-    """Result of a search: for each provider the best knobs, and everything that was tried with its `Scored` row."""
+@dataclass
+class _Search:
+    """What is known so far: for each provider a `Scored` of (1 + groups,) arrays by knobs, and the best."""
 
+    on: Bench
+    weights: Floats
+    step: Step
+    total: int
+    tried: list[dict[Knobs, Scored]]
     best: list[Knobs]
-    tried: list[dict[Knobs, tuple[float, ...]]]
+    done: int = 0
+
+    def measure(self, wanted: Sequence[Sequence[Knobs]]) -> None:
+        """Measure what is wanted of each provider and new: the i-th of every one in one run."""
+        new = [
+            [knobs for knobs in dict.fromkeys(each) if knobs.sensible and knobs not in tried]
+            for each, tried in zip(wanted, self.tried, strict=True)
+        ]
+        for i in range(max(map(len, new))):
+            self.step(min(1.0, self.done / self.total))
+            knobs = [each[i] if i < len(each) else best for each, best in zip(new, self.best, strict=True)]
+            found = scored(self.on.measure([each.policy() for each in knobs]), self.weights)
+            for p, each in enumerate(knobs):
+                self.tried[p].setdefault(each, Scored(*(values[:, p] for values in found)))
+            self.done += 1
+
+    def scores(self, knobs: Knobs, providers: Sequence[int]) -> Floats:
+        """Score as a share of the first start's, mean over these providers, (1 + groups,)."""
+        first = next(iter(self.tried[0]))
+        parts = [self.tried[p][knobs].score / self.tried[p][first].score for p in providers]
+        return np.asarray(np.mean(parts, axis=0))
+
+    def improve(self, wanted: Sequence[Knobs], providers: Sequence[int]) -> None:
+        """Let these providers, who share their best so far, take the best of what is measured."""
+        now = self.scores(self.best[providers[0]], providers)
+        known = [knobs for knobs in wanted if all(knobs in self.tried[p] for p in providers)]
+        scores = [self.scores(knobs, providers) for knobs in known]
+        gains = [float(now[0] - each[0]) for each in scores]
+        if gains and max(gains) > HARDLY * now[0]:
+            i = int(np.argmax(gains))
+            if gains[i] > SURE * standard_error(now - scores[i]):
+                for p in providers:
+                    self.best[p] = known[i]
 
 
-def search(on: Bench, grid: Grid, step: Step) -> Found:
+def search(on: Bench, grid: Grid, step: Step) -> tuple[list[Knobs], list[dict[Knobs, Scored]]]:
     """Search the policy with the least score, for all providers at once: they are independent of one another.
 
-    The best of a few starts, then one knob after the other; a change must better the score by more than `HARDLY`.
+    First one policy for all: the best of a few starts, then one knob after the other. From there each provider goes its
+    own way. A step is taken where it betters the score by more than `HARDLY` and by more than `SURE` standard errors: among
+    so many candidates luck alone would find a winner.
+
+    Returns
+    -------
+    best : list of Knobs, by provider
+    tried : list of dict, by provider
+        Everything that was measured.
     """
     n = len(on.providers)
-    found = Found([grid.starts[0]] * n, [{} for _ in range(n)])
-    total = len(grid.starts) + grid.rounds * sum(len(values) - 1 for values in grid.values.values())
-    done = _try(on, found, [list(grid.starts)] * n, step, 0, total)
+    values = dict(grid.values)
+    if not on.run.beliefs.parameter("greylisting_probability").any():
+        values.pop("greylisting", None)
+    turns = sum(len(each) - 1 for each in values.values())
+    total = len(grid.starts) + grid.rounds * turns + sum(len(values.get(knob, ())) for knob in grid.alone)
+    weights = jackknife(on.run.beliefs.weights)
+    state = _Search(on, weights, step, total, [{} for _ in range(n)], [grid.starts[0]] * n)
+    state.measure([grid.starts] * n)
+    mailed = [p for p in range(n) if state.tried[p][grid.starts[0]].score[0] > 0.0]
+    if not mailed:
+        return state.best, state.tried
+    state.improve(grid.starts, mailed)
     for _ in range(grid.rounds):
-        for knob, values in grid.values.items():
-            wanted = [[best._replace(**{knob: value}) for value in values] for best in found.best]
-            if knob == "greylisting" and not on.run.beliefs.parameter("greylisting_probability").any():
-                continue
-            done = _try(on, found, wanted, step, done, total)
+        for knob, each in values.items():
+            wanted = [state.best[mailed[0]]._replace(**{knob: value}) for value in each]
+            state.measure([wanted if p in mailed else [] for p in range(n)])
+            state.improve(wanted, mailed)
+    for p in mailed:
+        state.improve(grid.starts, [p])
+    for knob in grid.alone:
+        alone = [[best._replace(**{knob: value}) for value in values.get(knob, ())] for best in state.best]
+        state.measure([alone[p] if p in mailed else [] for p in range(n)])
+        for p in mailed:
+            state.improve(alone[p], [p])
     step(1.0)
-    return found
-
-
-def _try(on: Bench, found: Found, wanted: list[list[Knobs]], step: Step, done: int, total: int) -> int:
-    """Measure what is wanted and new, the i-th of every provider in one run; keep the best. Return the runs so far."""
-    weights = on.run.beliefs.weights[None]
-    new = [
-        [knobs for knobs in dict.fromkeys(each) if knobs.sensible and knobs not in tried]
-        for each, tried in zip(wanted, found.tried, strict=True)
-    ]
-    for i in range(max(map(len, new))):
-        step(min(1.0, done / total))
-        knobs = [each[i] if i < len(each) else best for each, best in zip(new, found.best, strict=True)]
-        rows = np.stack(scored(on.measure([each.policy() for each in knobs]), weights))[:, 0]
-        for p, each in enumerate(knobs):
-            found.tried[p].setdefault(each, tuple(rows[:, p].tolist()))
-        done += 1
-    for p, tried in enumerate(found.tried):
-        candidates = [found.best[p], *(knobs for knobs in new[p])]
-        best = min(candidates, key=lambda knobs, tried=tried: tried[knobs][0])  # type: ignore[misc]
-        if tried[best][0] < (1.0 - HARDLY) * tried[found.best[p]][0]:
-            found.best[p] = best
-    return done
+    return state.best, state.tried
 
 
 def jackknife(weights: Floats, groups: int = 20) -> Floats:

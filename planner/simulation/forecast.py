@@ -299,7 +299,7 @@ class Forecast:
             "schedule": self.schedule.to_dict(),
             "retry": {name: policy.model_dump(mode="json") for name, policy in self.retry.items()},
             "reaction": None if self.reaction is None else self.reaction.model_dump(mode="json"),
-            "beliefs": _beliefs_recipe(self.sender, self.beliefs),
+            "beliefs": beliefs_recipe(self.sender, self.beliefs),
             "seed": self.seed,
             "slot_minutes": self.slot_minutes,
             "reach": records(self.reach()),
@@ -339,7 +339,7 @@ class Forecast:
                 Schedule.from_dict(data["schedule"]),
                 retry,
                 reaction=reaction,
-                beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
+                beliefs=beliefs_from_recipe(sender, data["beliefs"]),
                 seed=index(data["seed"]),
                 slot_minutes=index(data["slot_minutes"]),
             )
@@ -505,7 +505,7 @@ def _histogram_quantile(counts: Floats, q: float) -> float:
     return float(layout.SHORTEST_DELAY * 2.0 ** (max(0, b - 0.5) / layout.BINS_PER_DOUBLING))
 
 
-def _beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
+def beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     """Return the prior's seed and size where these draw the same beliefs again, else the whole beliefs, packed."""
     if beliefs.seed is not None and beliefs == draw(sender, len(beliefs), beliefs.seed):
         return {"prior": True, "seed": beliefs.seed, "scenarios": len(beliefs)}
@@ -519,7 +519,8 @@ def _beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     }
 
 
-def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+def beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+    """Return the beliefs that `beliefs_recipe` describes."""
     from planner.simulation.beliefs import draw
 
     if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:
