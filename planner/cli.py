@@ -486,7 +486,7 @@ def _comparison_report(comparison: wp.Comparison) -> str:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 28 else f"{name[:27]}…"
+    return name if len(name) <= 24 else f"{name[:23]}…"
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,6 +51,7 @@ _REST = {
 _ELSEWHERE = {"bigpond", "softbank", "kddi", "italiaonline"}
 """Domain groups of Adobe that the catalogue has no provider for: their mail is part of ``other``."""
 
+_ADDRESS = re.compile(r"[^\s@]@[^\s@]")
 _GROUPS_SHEET = "customdomaingroup"
 _HEAD_ROWS = 60
 _NEAR = 0.001
@@ -144,11 +146,20 @@ def read_schedule(source: str | Path | bytes | BinaryIO, sender: Sender, *, name
 
 
 def wide(schedule: Schedule) -> pd.DataFrame:
-    """Return a schedule as people keep it: a row per date, a column per provider; segments are added up."""
+    """Return a schedule as people keep it: a row per date, a column per provider; segments are added up.
+
+    Whole numbers are such; others are text in which no point can be taken for a thousands separator.
+    """
     import pandas as pd
 
-    columns = dict(zip(schedule.providers, schedule.total, strict=True))
-    return pd.DataFrame({"date": [day.isoformat() for day in schedule.dates], **columns})
+    columns = {name: list(map(_written, row)) for name, row in zip(schedule.providers, schedule.total, strict=True)}
+    return pd.DataFrame({"date": [day.isoformat() for day in schedule.dates], **columns}, dtype=object)
+
+
+def _written(volume: float) -> int | str:
+    if volume == int(volume):
+        return int(volume)
+    return f"{volume}0" if len(str(volume).partition(".")[2]) == 3 else str(volume)
 
 
 # --- which layout
@@ -157,20 +168,30 @@ def wide(schedule: Schedule) -> pd.DataFrame:
 def _read(sheets: Sequence[Grid], sender: Sender) -> tuple[Schedule, list[str]]:
     if not sheets:
         raise InputError("is no table: it is empty. Give a row of headings, and a row for each day.")
+    _refuse_people(sheets)
     names = _Headings(ProviderNames(catalogue()), _custom_groups(sheets))
-    for sheet in sheets:
-        if plain(sheet.sheet) == _GROUPS_SHEET:
-            continue
+    tables = [sheet for sheet in sheets if plain(sheet.sheet) != _GROUPS_SHEET]
+    for sheet in tables:
         for grid in (sheet, sheet.turn()):
             found = next(
                 ((r, head) for r in range(min(_HEAD_ROWS, len(grid.rows))) if (head := names.head(grid, r))), None
             )
             if found is not None:
                 schedule, notes = (_long if found[1].long else _wide)(grid, *found, names, sender)
-                several = [f"The sheet '{sheet.sheet}' was read, and no other."] if len(sheets) > 1 else []
+                several = [f"The sheet '{sheet.sheet}' was read, and no other."] if len(tables) > 1 else []
                 return for_sender(schedule, sender), several + notes
     wanted = "Columns: provider, date, volume; or a day first and a column for each provider, or one called volume."
     raise InputError(f"The table lacks the column 'provider', and no heading names one. {wanted}", field="provider")
+
+
+def _refuse_people(sheets: Sequence[Grid]) -> None:
+    """A list of addresses is no schedule, and none of them may stand in a message."""
+    for sheet in sheets:
+        for r, row in enumerate(sheet.rows):
+            for c, cell in enumerate(row):
+                if isinstance(cell, str) and "@" in cell and _ADDRESS.search(cell):
+                    text = f"Cell {sheet.address(r, c)} holds an e-mail address."
+                    raise InputError(f"{text} Give a table of volumes, without people in it.")
 
 
 def _custom_groups(sheets: Sequence[Grid]) -> dict[str, tuple[str, ...]]:
@@ -611,7 +632,10 @@ def _owners(
         if n > 1:
             together = [f"'{heading}'" for heading, mailed in owners.items() if mailed == (name,)]
             notes.append(f"{' and '.join(together)} were added up as {name}.")
-    left = tuple(name for name in sender.provider_names if not any(name in mailed for mailed in owners.values()))
+    # a group counted as other is but a part of it: a column for the rest still holds the remaining part
+    part = (OTHER,) if any(plain(column.heading) in _REST for column in columns) else ()
+    whole_ones = {name for mailed in owners.values() if mailed != part for name in mailed}
+    left = tuple(name for name in sender.provider_names if name not in whole_ones)
     return owners | _rest(columns, per_row, left, sender, adobe, notes), notes
 
 

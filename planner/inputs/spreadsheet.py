@@ -26,7 +26,7 @@ MAX_UNPACKED = 25_000_000
 
 MAX_MEMBERS = 2000
 MAX_ROWS = 200_000
-MAX_EXCEL_ROWS = 50_000
+MAX_EXCEL_ROWS = 20_000
 MAX_COLUMNS = 250
 
 _SEPARATORS = ",;\t"
@@ -267,19 +267,13 @@ def _cells(sheet: Any, written: Any, file: str | None) -> list[list[Any]]:
             size = {"max_row": MAX_EXCEL_ROWS + 1, "max_col": MAX_COLUMNS + 1, "values_only": True}
             for sheet_ in (sheet, written):
                 sheet_.reset_dimensions()
-            for row, formulas in zip(sheet.iter_rows(**size), written.iter_rows(**size), strict=True):
-                cells = [cell.strip() or None if isinstance(cell, str) else cell for cell in row]
-                for c, formula in enumerate(formulas):
-                    if (
-                        cells[c] is None
-                        and formula is not None
-                        and not (isinstance(formula, str) and not formula.strip())
-                    ):
-                        place = f"{sheet.title}!{_letters(c)}{len(rows) + 1}"
-                        text = f"Cell {place} holds a formula that was never computed. Open and save the file in Excel."
-                        raise InputError(text, file=file)
-                while cells and cells[-1] is None:
-                    cells.pop()
+            for number, lines in enumerate(zip(sheet.iter_rows(**size), written.iter_rows(**size), strict=True), 1):
+                cells, formulas = map(_trimmed, lines)
+                never = [c for c, formula in enumerate(formulas) if formula is not None and _at(cells, c) is None]
+                if never:
+                    place = f"Cell {_letters(never[0])}{number} of '{sheet.title}'"
+                    text = f"{place} holds a formula that was never computed. Open and save the file in Excel."
+                    raise InputError(text, file=file)
                 rows.append(cells)
     except _BROKEN as error:
         raise _damaged(error, file) from None
@@ -288,6 +282,19 @@ def _cells(sheet: Any, written: Any, file: str | None) -> list[list[Any]]:
     if len(rows) > MAX_EXCEL_ROWS:
         raise InputError(f"has more than {whole(MAX_EXCEL_ROWS)} rows. Cut it down, or save it as CSV.", file=file)
     return rows
+
+
+def _at(cells: list[Any], c: int) -> Any:
+    return cells[c] if c < len(cells) else None
+
+
+def _trimmed(row: tuple[Any, ...]) -> list[Any]:
+    """Cells up to the last that holds anything."""
+    end = len(row)
+    while end and row[end - 1] is None:
+        end -= 1
+    cells = [cell.strip() or None if isinstance(cell, str) else cell for cell in row[:end]]
+    return cells if not cells or cells[-1] is not None else _trimmed(tuple(cells))
 
 
 def _damaged(error: BaseException, file: str | None) -> InputError:
