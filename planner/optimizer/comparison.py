@@ -274,12 +274,14 @@ class Comparison:
 
     def _price(self, measured: Mapping[str, Mapping[str, Floats]], best: str, other: str) -> str:
         mine, theirs = (_row(name, True, self.reacting[name]) for name in (best, other))
-        days = f"with {mine['wrong_days']:.1f} throttled days against {theirs['wrong_days']:.1f}"
-        if not self._apart(measured, best, other, "wrong_days"):
-            days = f"with about as many throttled days ({mine['wrong_days']:.1f})"
-        if not self._apart(measured, best, other, "lost"):
-            return f"{days} and about as much lost mail ({_share(mine['lost'])})"
-        return f"{days} and {_share(mine['lost'])} of the mail lost against {_share(theirs['lost'])}"
+        days, theirs_days = (f"{row['wrong_days']:.1f}" for row in (mine, theirs))
+        lost, theirs_lost = (_share(row["lost"]) for row in (mine, theirs))
+        text = f"with {days} throttled days against {theirs_days}"
+        if days == theirs_days or not self._apart(measured, best, other, "wrong_days"):
+            text = f"with about as many throttled days ({days})"
+        if lost == theirs_lost or not self._apart(measured, best, other, "lost"):
+            return f"{text} and about as much lost mail ({lost})"
+        return f"{text} and {lost} of the mail lost against {theirs_lost}"
 
     def _draw(self, measured: Mapping[str, Mapping[str, Floats]], tied: Sequence[str], later: Sequence[str]) -> str:
         """Say that some cannot be told apart by their day, and by what else they can."""
