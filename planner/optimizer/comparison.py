@@ -270,7 +270,8 @@ class Comparison:
         mean, error = self._difference(measured, other, best, "days")
         never = not np.isfinite(self.reacting[other].reached_by_all).all()
         least = "at least " if never else ""  # who never arrives is counted as arriving when the horizon ends
-        return f"{least}{_number(mean)} {'day' if _number(mean) == '1' else 'days'} on average (± {APART * error:.1f})"
+        unit = "day" if _number(mean) == "1" else "days"
+        return f"{least}{_number(mean)} {unit} on average (± {_number(APART * error)})"
 
     def _price(self, measured: Mapping[str, Mapping[str, Floats]], best: str, other: str) -> str:
         mine, theirs = (_row(name, True, self.reacting[name]) for name in (best, other))
@@ -507,7 +508,8 @@ def _days(forecast: Forecast, q: float) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
+    """Two digits of a number of days."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def _share(share: float) -> str:

@@ -189,7 +189,7 @@ def verdict(**forecasts):
 def test_a_clear_difference_has_its_days_and_its_price():
     text = verdict(a=arriving([6, 8, 10, 12], wrong=3, lost=0.02), b=arriving([10, 12, 14, 16]))
     assert text == (
-        "a is there first, nine times in ten by Saturday 23 January 2027: 4 days on average (± 0.0) before b, "
+        "a is there first, nine times in ten by Saturday 23 January 2027: 4 days on average (± 0) before b, "
         "with 3.0 throttled days against 0.0 and 2.0 % of the mail lost against 0.0 %."
     )
 
