@@ -366,6 +366,8 @@ def compare(
                 progress=_part(progress, 2 * i + j, 2 * len(given)),
             )
             judged.append((schedule, policies, reacts, forecasts[name]))
+            if progress is not None and same is not None:
+                progress((2 * i + j + 1) / (2 * len(given)))
     return Comparison(sender, reacting, blind)
 
 

@@ -166,7 +166,7 @@ def test_what_needs_no_session_holds_nothing_of_a_person(port):
         assert "Probe" not in reply.read().decode()
     upload = f"http://127.0.0.1:{port}/_stcore/upload_file/anybody/anything"
     request = urllib.request.Request(upload, data=b"x", headers=foreign, method="PUT")
-    with pytest.raises(urllib.error.HTTPError, match="40[03]"):
+    with pytest.raises(urllib.error.HTTPError, match=r"40[03]"):
         urllib.request.urlopen(request, timeout=5)  # noqa: S310 - our own server
 
 

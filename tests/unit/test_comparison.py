@@ -124,7 +124,11 @@ def test_a_plan_beside_itself(monkeypatch):
 
 def test_every_reaction_of_the_catalogue_can_be_compared():
     reactions = wp.catalogue().reactions
-    comparison = wp.compare(SENDER, {name: wp.Candidate(BOLD, one) for name, one in reactions.items()}, scenarios=8)
+    done = []
+    candidates = {name: wp.Candidate(BOLD, one) for name, one in reactions.items()}
+    comparison = wp.compare(SENDER, candidates, scenarios=8, progress=done.append)
+    assert done == sorted(done)
+    assert done[-1] == 1
     assert {name: forecast.reaction for name, forecast in comparison.reacting.items()} == reactions
     blind = list(comparison.blind.values())
     assert all(each is blind[0] for each in blind)  # nobody reacts: one simulation serves all
