@@ -7,7 +7,7 @@ replaces. No line, area or mark is told apart by its colour alone: patterns, das
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from html import escape
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ _ALARM = "#d55e00"
 _NEUTRAL = "#808080"  # reads on white and on black
 _FAINT = "rgba(128, 128, 128, 0.25)"
 _DAY, _TICK = "%a %-d %b %Y", "%a<br>%-d %b"
+
+_BEYOND = {"symbol": "triangle-right", "size": 11, "color": _ALARM}
 
 _AXIS = {"gridcolor": _FAINT, "zerolinecolor": _FAINT, "linecolor": _FAINT, "automargin": True}
 _TEMPLATE = {
@@ -252,11 +254,11 @@ def date_ranges(frame: pd.DataFrame, end: date, deadline: date | None = None) ->
         (False, "if nobody reacts", "x", "dot"),
     ):
         rows = frame[frame["reaction"].astype(bool) == reacts]
-        for row in rows.itertuples():
-            _add_range(figure, row, names.index(_text(row.name)) + (-0.15 if reacts else 0.15), end, dash)
-        if len(rows):
-            places = [names.index(_text(name)) + (-0.15 if reacts else 0.15) for name in rows["name"]]
+        places = [names.index(_text(name)) + (-0.15 if reacts else 0.15) for name in rows["name"]]
+        if places:
+            _add_ranges(figure, rows, places, end, dash, f"8 times in 10, {label}")
             _add_medians(figure, rows, places, end, label, symbol)
+    _add_beyond(figure, end)
     if deadline is not None:
         _add_deadline(figure, deadline)
     figure.update_yaxes(
@@ -464,14 +466,24 @@ def _edge(
     )
 
 
-def _add_range(figure: Figure, row: Any, place: float, end: date, dash: str) -> None:
-    """Draw from the 10 % to the 90 % day, to the end of what was simulated where it lies beyond."""
+def _add_ranges(figure: Figure, rows: pd.DataFrame, places: list[float], end: date, dash: str, name: str) -> None:
+    """Draw from the 10 % to the 90 % day, with an arrow at the end of what was simulated where that lies beyond."""
     line = {"color": _NEUTRAL, "width": 4, "dash": dash}
-    low, high = (end if _missing(day) else day for day in (row.q10, row.q90))
-    figure.add_trace(_edge([low, high], [place] * 2, None, None, line=line))
-    if _missing(row.q90):
-        mark = {"symbol": "triangle-right", "size": 11, "color": _ALARM}
-        figure.add_trace(Scatter(x=[end], y=[place], mode="markers", marker=mark, showlegend=False, hoverinfo="skip"))
+    for number, (row, place) in enumerate(zip(rows.itertuples(), places, strict=True)):
+        low, high = (end if _missing(day) else day for day in (row.q10, row.q90))
+        figure.add_trace(_edge([low, high], [place] * 2, None, name if number == 0 else None, line=line))
+    never = [place for day, place in zip(rows["q90"], places, strict=True) if _missing(day)]
+    figure.add_trace(
+        Scatter(x=[end] * len(never), y=never, mode="markers", marker=_BEYOND, showlegend=False, hoverinfo="skip")
+    )
+
+
+def _add_beyond(figure: Figure, end: date) -> None:
+    """Explain the arrow, and leave it room, if one was drawn."""
+    if any(trace.marker.symbol == _BEYOND["symbol"] and trace.x for trace in figure.data):
+        name = "1 time in 10 later, or never"
+        figure.add_trace(Scatter(x=[None], y=[None], mode="markers", marker=_BEYOND, name=name, hoverinfo="skip"))
+        figure.update_xaxes(autorangeoptions={"include": (end + timedelta(days=1)).isoformat()})
 
 
 def _add_medians(figure: Figure, rows: pd.DataFrame, places: list[float], end: date, label: str, symbol: str) -> None:
