@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from planner.errors import Cancelled, InputError, PlannerError
+    from planner.inputs.address_list import AddressList, read_audience
+    from planner.inputs.audience import Audience
     from planner.inputs.catalogue import catalogue
+    from planner.inputs.mx import MxLookup
     from planner.inputs.reaction import Reaction
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.schedule import Schedule, published
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AddressList",
+    "Audience",
     "Beliefs",
     "Cancelled",
     "Comparison",
     "Forecast",
     "InputError",
+    "MxLookup",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -37,17 +43,21 @@ __all__ = [
     "draw",
     "optimize",
     "published",
+    "read_audience",
     "simulate",
     "warm_up",
 ]
 
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
+    "AddressList": "planner.inputs.address_list",
+    "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Comparison": "planner.optimizer.comparison",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
+    "MxLookup": "planner.inputs.mx",
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
@@ -59,6 +69,7 @@ _HOMES = {
     "draw": "planner.simulation.beliefs",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
+    "read_audience": "planner.inputs.address_list",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",
 }

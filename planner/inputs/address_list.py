@@ -37,7 +37,7 @@ _OWN = {"complaint_rate", "hard_bounce_rate", "max_per_week"}
 _HINTS = {
     NO_ADDRESS: "not counted",
     listfile.TOO_LONG: "not counted",
-    listfile.OPEN_QUOTE: "read as if the quote were a letter",
+    listfile.OPEN_QUOTE: "read without it",
     "no such date": "counted as never engaged",
     "date in the future": "counted as never engaged",
 }
@@ -193,7 +193,7 @@ class AddressList:
         """Lay the counts over an older audience."""
         if self.has_dates:
             known = {one.name: one.model_dump(include=_OWN) for one in old.segments}
-            segments = [one.model_copy(update=known.get(one.name, {})) for one in self.audience.segments]
+            segments = tuple(one.model_copy(update=known.get(one.name, {})) for one in self.audience.segments)
             return self.audience.model_copy(update={"segments": segments})
         parts = {name: part for name, part in old.engagement.items() if name in self.audience.providers}
         return self.audience.model_copy(update={"segments": old.segments, "engagement": parts})

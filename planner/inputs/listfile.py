@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from planner.errors import InputError
+from planner.inputs.columns import knows_names
 
 BLOCK = 1 << 20
 SAMPLE = 200
@@ -267,11 +268,13 @@ def _gathered(blocks: Iterator[list[Line]]) -> Iterator[list[Line]]:
 
 
 def _separator(lines: list[Line]) -> str:
-    """Find what most lines have equally often outside quotes; Excel's first line may say it."""
+    """Find what parts known names of columns, or what most lines have equally often outside quotes."""
     opening = lines[0] or ""
-    if opening.startswith("sep=") and len(opening) == 5:
+    if opening.startswith("sep=") and len(opening) == 5:  # so Excel says it
         lines[0] = ""
         return opening[4]
+    if mark := next((mark for mark in _SEPARATORS if mark in opening and knows_names(_unquoted(opening, mark))), ""):
+        return mark
     unquoted = [_QUOTED.sub("", line) for line in lines[:SAMPLE] if line]
     agreeing = {mark: _most([line.count(mark) for line in unquoted]) for mark in _SEPARATORS}
     best = max(_SEPARATORS, key=agreeing.__getitem__)
@@ -314,9 +317,14 @@ def _row_by_row(lines: list[str], separator: str, final: bool) -> tuple[list[lis
         except csv.Error:
             if reader.line_num == len(ahead) < MAX_LINES_OF_A_ROW and not final:
                 break
-            row, used = next(csv.reader(ahead[:1], delimiter=separator, quoting=csv.QUOTE_NONE)), 1
+            row, used = _unquoted(ahead[0], separator), 1
             stray.append(i)
         rows.append(row)
         starts.append(i)
         i += used
     return rows, starts, stray, i
+
+
+def _unquoted(line: str, separator: str) -> list[str]:
+    """Split a line in which a quote is a letter like others; at the ends of a cell it is dropped."""
+    return [cell.strip(' "') for cell in line.split(separator)]

@@ -11,11 +11,14 @@ import pytest
 import planner
 
 PUBLIC = {
+    "AddressList",
+    "Audience",
     "Beliefs",
     "Cancelled",
     "Comparison",
     "Forecast",
     "InputError",
+    "MxLookup",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -28,6 +31,7 @@ PUBLIC = {
     "draw",
     "optimize",
     "published",
+    "read_audience",
     "simulate",
     "warm_up",
 }
