@@ -225,7 +225,8 @@ def audience(
         )
     if sender is not None and save is not None:
         found.for_sender(sender).save(save)
-        _say(f"Wrote {save}.")
+        rates = " Segments that are new have usual rates of complaints and hard bounces: write yours, if you know them."
+        _say(f"Wrote {save}.{rates if found.has_dates else ''}")
     if csv is not None:
         _write_table(csv, found.to_frame())
     if unmapped is not None:

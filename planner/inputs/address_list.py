@@ -125,7 +125,7 @@ class AddressList:
     def _sentences(self) -> Iterator[str]:
         size = self.audience.size or 0
         n_providers = len(self.audience.providers)
-        yield f"{whole(size)} addresses of {whole(self.rows)} rows, at {_of(n_providers, 'provider')}."
+        yield f"{_of(size, 'address')} of {_of(self.rows, 'row')}, at {_of(n_providers, 'provider')}."
         if self.has_dates:
             parts = (f"{one.name} {_percent(one.share / size)}" for one in self.audience.segments)
             yield f"{', '.join(parts)}."
@@ -142,9 +142,8 @@ class AddressList:
         if not n:
             return "Every domain belongs to a provider that is known."
         domains = _of(len(self.other_domains), "domain")
-        more = f", and at more beyond the first {whole(MAX_DOMAINS)}" if self.unnamed else ""
-        share = _percent(n / size)
-        return f"{whole(n)} addresses ({share}) are at {domains} of no known provider{more}: counted as other."
+        more = f" and more, beyond the first {whole(MAX_DOMAINS)}" if self.unnamed else ""
+        return f"No provider is known for {_of(n, 'address')} ({_percent(n / size)}) at {domains}{more}: counted as other."
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values that JSON knows."""
@@ -200,7 +199,8 @@ class AddressList:
 
 
 def _of(n: int, what: str) -> str:
-    return f"{whole(n)} {what}{'s' if n != 1 else ''}"
+    plural = "es" if what.endswith("s") else "s"
+    return f"{whole(n)} {what}{plural if n != 1 else ''}"
 
 
 def _with_article(kind: str) -> str:
