@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ Progress = Callable[[float, str], None]
 
 FORMAT = 1
 MAX_LIMITS = 6
+READING = 0.7
+"""Share of the work, when mail exchangers are looked up too."""
+
 OTHER = "other"
 DATES = {True: "day first", False: "month first"}
 _EVERYBODY = "all"
@@ -143,7 +147,9 @@ class AddressList:
             return "Every domain belongs to a provider that is known."
         domains = _of(len(self.other_domains), "domain")
         more = f" and more, beyond the first {whole(MAX_DOMAINS)}" if self.unnamed else ""
-        return f"No provider is known for {_of(n, 'address')} ({_percent(n / size)}) at {domains}{more}: counted as other."
+        return (
+            f"No provider is known for {_of(n, 'address')} ({_percent(n / size)}) at {domains}{more}: counted as other."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values that JSON knows."""
@@ -271,15 +277,10 @@ def read_audience(
     known = Known(catalogue(), _checked_mapping(mapping or {}), {})
     dates = Dates(datetime.now(UTC).date() if today is None else _checked_day(today), limits)
     tell = progress or (lambda share, text: None)
-    reading_share = 0.7 if lookup_mx else 1.0
+    reading = READING if lookup_mx else 1.0
     try:
-        tally = _counted(
-            listfile.batches(source),
-            column,
-            dates,
-            known,
-            lambda share: tell(reading_share * share, "Reading the list"),
-        )
+        with closing(listfile.batches(source)) as batches:
+            tally = _counted(batches, column, dates, known, lambda share: tell(reading * share, "Reading the list"))
     except InputError as error:
         raise InputError(error.message, file=_name(source), line=error.line, field="audience.providers") from None
     order = Order.of(tally, dates, day_first)
@@ -290,7 +291,7 @@ def read_audience(
         mailers = look_up(
             list(_unmapped(tally, table, known)),
             how,
-            progress=lambda share: tell(0.7 + 0.3 * share, "Looking up mail exchangers"),
+            progress=lambda share: tell(READING + (1 - READING) * share, "Looking up mail exchangers"),
         )
         known.by_mx = mailers.providers
     tell(1.0, "Done")

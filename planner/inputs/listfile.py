@@ -7,7 +7,7 @@ import csv
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -17,7 +17,7 @@ from typing import BinaryIO
 from planner.errors import InputError
 from planner.inputs.columns import knows_names
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 SAMPLE = 200
 """Lines that tell separator and columns."""
 
@@ -63,7 +63,7 @@ class Batch:
     share: float
 
 
-def batches(source: str | Path | BinaryIO) -> Iterator[Batch]:
+def batches(source: str | Path | BinaryIO) -> Generator[Batch, None, None]:
     """Read a list; the first batch holds its first `SAMPLE` lines, or all of a shorter one.
 
     Parameters

@@ -126,7 +126,7 @@ def test_a_bomb_of_gzip_is_never_unpacked_at_once():
 
 
 def test_a_list_that_packs_well_is_no_bomb():
-    assert read(gzip.compress(GOOD * 500_000, 9)).rows == 500_000
+    assert read(gzip.compress(GOOD * 100_000, 9)).rows == 100_000
 
 
 @pytest.mark.parametrize("byte", [b"x", b'"', b",", b"\0", b"\xff", b"@"])
