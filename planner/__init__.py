@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from planner.errors import Cancelled, InputError, PlannerError
+    from planner.inputs.address_list import AddressList, read_audience
+    from planner.inputs.audience import Audience
     from planner.inputs.catalogue import catalogue
+    from planner.inputs.mx import MxLookup
     from planner.inputs.reaction import Reaction
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.schedule import Schedule, published
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AddressList",
+    "Audience",
     "Beliefs",
     "Cancelled",
     "Candidate",
     "Comparison",
     "Forecast",
     "InputError",
+    "MxLookup",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -43,6 +49,7 @@ __all__ = [
     "draw",
     "optimize",
     "published",
+    "read_audience",
     "read_schedule",
     "simulate",
     "warm_up",
@@ -50,12 +57,15 @@ __all__ = [
 
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
+    "AddressList": "planner.inputs.address_list",
+    "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
+    "MxLookup": "planner.inputs.mx",
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
@@ -70,6 +80,7 @@ _HOMES = {
     "draw": "planner.simulation.beliefs",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
+    "read_audience": "planner.inputs.address_list",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 MAX_SCENARIOS = 10_000
 """More would fill the memory of a laptop before they told anything new."""
 
+MAX_CSV_BYTES = 10_000_000
+SHOWN_DOMAINS = 20
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
@@ -196,6 +198,55 @@ def draw(
 
 
 @app.command()
+def audience(
+    list_file: Annotated[
+        Path, typer.Argument(metavar="LIST", help="Addresses or domains: CSV, TSV or one a line; gzip, too.")
+    ],
+    sender_file: Annotated[
+        Path | None, typer.Option("--sender", metavar="SENDER.yaml", help="The sender that gets this audience.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="SENDER.yaml", help="Where to write the sender with this audience.")
+    ] = None,
+    column: Annotated[str | None, typer.Option(metavar="NAME", help="Column of addresses or domains.")] = None,
+    lookup_mx: Annotated[
+        bool, typer.Option("--lookup-mx", help="Ask the DNS who takes the mail of unknown domains.")
+    ] = False,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", metavar="FILE.csv", help="Columns domain, provider: what you know.")
+    ] = None,
+    unmapped: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the unknown domains, to be filled in for --map.")
+    ] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="How to read 03/04/2026, if the list cannot tell.")
+    ] = None,
+    csv: CsvFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count a list of addresses by provider and engagement; nobody's name is kept."""
+    if (sender_file is None) != (save is None):
+        raise wp.InputError("--sender and --save go together: the sender to change, and where to write it.")
+    for what, given in (("list", list_file), ("sender", sender_file), ("mapping", map_file)):
+        _check_places(given, save, csv, unmapped, what=what)
+    sender = None if sender_file is None else wp.Sender.load(sender_file)
+    mapping = None if map_file is None else _read_mapping(map_file)
+    with _progress("Reading the list") as progress, _about(map_file, "mapping"):
+        found = wp.read_audience(
+            list_file, column=column, mapping=mapping, lookup_mx=lookup_mx, day_first=day_first, progress=progress
+        )
+    if sender is not None and save is not None:
+        found.for_sender(sender).save(save)
+        rates = " Segments that are new have usual rates of complaints and hard bounces: write yours, if you know them."
+        _say(f"Wrote {save}.{rates if found.has_dates else ''}")
+    if csv is not None:
+        _write_table(csv, found.to_frame())
+    if unmapped is not None:
+        _write_table(unmapped, found.unmapped.assign(provider=""))
+    _print(found.to_json() if as_json else _audience_report(found))
+
+
+@app.command()
 def schedules(as_json: AsJson = False) -> None:
     """List the published schedules."""
     known = wp.catalogue().schedules
@@ -327,18 +378,55 @@ def _read_schedule(path: Path, sender: wp.Sender) -> wp.Schedule:
     return read.schedule
 
 
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read a table of text; a spreadsheet's semicolons will do."""
+    import pandas as pd
+
+    text = _read_csv(path)
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    try:
+        return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
+    except ValueError as error:  # the parser's errors are such
+        raise wp.InputError(f"is no table: {error}.", file=path) from None
+
+
+def _read_mapping(path: Path) -> dict[str, str]:
+    """Read domain and provider from a table such as --unmapped writes; an empty provider says nothing."""
+    frame = _read_table(path)
+    missing = [name for name in _MAPPING if name not in frame]
+    if missing:
+        raise wp.InputError(f"lacks the column '{missing[0]}'. Columns: {', '.join(_MAPPING)}.", file=path)
+    filled = frame[frame["provider"].str.strip() != ""]
+    return dict(zip(filled["domain"], filled["provider"].str.strip(), strict=True))
+
+
+_MAPPING = ("domain", "provider")
+
+
+def _read_csv(path: Path) -> str:
+    _check_file(path)
+    try:
+        if path.stat().st_size > MAX_CSV_BYTES:
+            raise wp.InputError(f"is larger than {MAX_CSV_BYTES // 1_000_000} MB. Cut it down.", file=path)
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise wp.InputError("is not UTF-8. Save it as CSV UTF-8.", file=path) from None
+    except OSError as error:
+        raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
+
+
 def _check_file(path: Path) -> None:
     if not path.is_file():  # a pipe or a device might never end
         raise wp.InputError("is no file. Check the name.", file=path)
 
 
 @contextmanager
-def _about(path: Path | None) -> Iterator[None]:
-    """Name the file, if there is one, in what is wrong with its content."""
+def _about(path: Path | None, field: str | None = None) -> Iterator[None]:
+    """Name the file, if there is one, in what is wrong with its content (or with one field, if that is named)."""
     try:
         yield
     except wp.InputError as error:
-        if path is None:
+        if path is None or (field is not None and field != error.field):
             raise
         raise wp.InputError(error.message, file=path, line=error.line, field=error.field) from None
 
@@ -355,7 +443,7 @@ def _kept(sender_file: Path, save: Path | None, *, no_save: bool, as_json: bool)
     return save or Path(f"{sender_file.stem}.plan.json")
 
 
-def _check_places(sender_file: Path, *places: Path | None) -> None:
+def _check_places(given: Path | None, *places: Path | None, what: str = "sender") -> None:
     """Refuse before the work what could not be written after it."""
     wanted = [place for place in places if place is not None]
     for place in wanted:
@@ -365,8 +453,8 @@ def _check_places(sender_file: Path, *places: Path | None) -> None:
             raise wp.InputError("cannot be written: there is no such folder. Make it first.", file=place)
         if not os.access(place.parent, os.W_OK):
             raise wp.InputError("cannot be written: the folder is read-only. Choose another.", file=place)
-        if place.resolve() == sender_file.resolve():
-            raise wp.InputError("is the sender itself. Choose another name for the result.", file=place)
+        if given is not None and place.resolve() == given.resolve():
+            raise wp.InputError(f"is the {what} itself. Choose another name for the result.", file=place)
     if len({place.resolve() for place in wanted}) < len(wanted):
         raise wp.InputError("is named for two results. Give each its own file.", file=wanted[0])
 
@@ -487,6 +575,25 @@ def _comparison_report(comparison: wp.Comparison) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:23]}…"
+
+
+def _audience_report(found: wp.AddressList) -> str:
+    """Providers by segments; below it the domains that somebody may know."""
+    table = found.to_frame().pivot_table("addresses", "provider", "segment", sort=False)
+    size = found.audience.size or 1
+    sums = [(str(name), [float(n) for n in parts]) for name, parts in zip(table.index, table.to_numpy(), strict=True)]
+    rows = [
+        (name, _whole(sum(n)), _percent(sum(n) / size), *map(_whole, n if found.has_dates else ())) for name, n in sums
+    ]
+    segments = [str(name).removeprefix("engaged in ") for name in table.columns] if found.has_dates else []
+    counts = _table(("provider", "addresses", "share", *segments), rows)
+    parts = [found.summary(), counts]
+    if found.other_domains:
+        first = list(found.other_domains.items())[:SHOWN_DOMAINS]
+        more = len(found.other_domains) - len(first)
+        rest = f"\nand {_whole(more)} more domains; --unmapped FILE.csv writes them all." if more else ""
+        parts.append(_table(("of no known provider", "addresses"), [(name, _whole(n)) for name, n in first]) + rest)
+    return "\n\n".join(parts)
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

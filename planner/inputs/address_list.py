@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ Progress = Callable[[float, str], None]
 
 FORMAT = 1
 MAX_LIMITS = 6
+READING = 0.7
+"""Share of the work, when mail exchangers are looked up too."""
+
 OTHER = "other"
 DATES = {True: "day first", False: "month first"}
 _EVERYBODY = "all"
@@ -37,7 +41,7 @@ _OWN = {"complaint_rate", "hard_bounce_rate", "max_per_week"}
 _HINTS = {
     NO_ADDRESS: "not counted",
     listfile.TOO_LONG: "not counted",
-    listfile.OPEN_QUOTE: "read as if the quote were a letter",
+    listfile.OPEN_QUOTE: "read without it",
     "no such date": "counted as never engaged",
     "date in the future": "counted as never engaged",
 }
@@ -125,7 +129,7 @@ class AddressList:
     def _sentences(self) -> Iterator[str]:
         size = self.audience.size or 0
         n_providers = len(self.audience.providers)
-        yield f"{whole(size)} addresses of {whole(self.rows)} rows, at {_of(n_providers, 'provider')}."
+        yield f"{_of(size, 'address')} of {_of(self.rows, 'row')}, at {_of(n_providers, 'provider')}."
         if self.has_dates:
             parts = (f"{one.name} {_percent(one.share / size)}" for one in self.audience.segments)
             yield f"{', '.join(parts)}."
@@ -142,9 +146,10 @@ class AddressList:
         if not n:
             return "Every domain belongs to a provider that is known."
         domains = _of(len(self.other_domains), "domain")
-        more = f", and at more beyond the first {whole(MAX_DOMAINS)}" if self.unnamed else ""
-        share = _percent(n / size)
-        return f"{whole(n)} addresses ({share}) are at {domains} of no known provider{more}: counted as other."
+        more = f" and more, beyond the first {whole(MAX_DOMAINS)}" if self.unnamed else ""
+        return (
+            f"No provider is known for {_of(n, 'address')} ({_percent(n / size)}) at {domains}{more}: counted as other."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values that JSON knows."""
@@ -193,14 +198,15 @@ class AddressList:
         """Lay the counts over an older audience."""
         if self.has_dates:
             known = {one.name: one.model_dump(include=_OWN) for one in old.segments}
-            segments = [one.model_copy(update=known.get(one.name, {})) for one in self.audience.segments]
+            segments = tuple(one.model_copy(update=known.get(one.name, {})) for one in self.audience.segments)
             return self.audience.model_copy(update={"segments": segments})
         parts = {name: part for name, part in old.engagement.items() if name in self.audience.providers}
         return self.audience.model_copy(update={"segments": old.segments, "engagement": parts})
 
 
 def _of(n: int, what: str) -> str:
-    return f"{whole(n)} {what}{'s' if n != 1 else ''}"
+    plural = "es" if what.endswith("s") else "s"
+    return f"{whole(n)} {what}{plural if n != 1 else ''}"
 
 
 def _with_article(kind: str) -> str:
@@ -271,15 +277,10 @@ def read_audience(
     known = Known(catalogue(), _checked_mapping(mapping or {}), {})
     dates = Dates(datetime.now(UTC).date() if today is None else _checked_day(today), limits)
     tell = progress or (lambda share, text: None)
-    reading_share = 0.7 if lookup_mx else 1.0
+    reading = READING if lookup_mx else 1.0
     try:
-        tally = _counted(
-            listfile.batches(source),
-            column,
-            dates,
-            known,
-            lambda share: tell(reading_share * share, "Reading the list"),
-        )
+        with closing(listfile.batches(source)) as batches:
+            tally = _counted(batches, column, dates, known, lambda share: tell(reading * share, "Reading the list"))
     except InputError as error:
         raise InputError(error.message, file=_name(source), line=error.line, field="audience.providers") from None
     order = Order.of(tally, dates, day_first)
@@ -290,7 +291,7 @@ def read_audience(
         mailers = look_up(
             list(_unmapped(tally, table, known)),
             how,
-            progress=lambda share: tell(0.7 + 0.3 * share, "Looking up mail exchangers"),
+            progress=lambda share: tell(READING + (1 - READING) * share, "Looking up mail exchangers"),
         )
         known.by_mx = mailers.providers
     tell(1.0, "Done")

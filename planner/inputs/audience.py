@@ -253,7 +253,8 @@ class Audience(Checked):
         {'gmail': 2.0, 'other': 1.0}
         """
         counts, domains = _counted(addresses)
-        behind = {provider: len(names) for provider, names in domains.items() if len(names) > 1}
+        many = catalogue().providers
+        behind = {name: len(found) for name, found in domains.items() if many[name].limiter_scope == "recipient_domain"}
         return cls(providers=counts, size=sum(counts.values()), domains=behind, **others)
 
 

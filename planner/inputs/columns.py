@@ -95,6 +95,11 @@ def columns_of(rows: Rows, column: str | None = None) -> Columns:
     return _by_content(filled)
 
 
+def knows_names(cells: Sequence[str]) -> bool:
+    """Tell whether one of these cells is a usual name for the column of addresses or domains."""
+    return not {plain_name(cell) for cell in cells}.isdisjoint((*_ADDRESSES, *_DOMAINS))
+
+
 def plain_name(text: str) -> str:
     """Write a column's name without what people write differently.
 

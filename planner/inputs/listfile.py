@@ -7,7 +7,7 @@ import csv
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from planner.errors import InputError
+from planner.inputs.columns import knows_names
 
-BLOCK = 1 << 20
+BLOCK = 1 << 17
 SAMPLE = 200
 """Lines that tell separator and columns."""
 
@@ -62,7 +63,7 @@ class Batch:
     share: float
 
 
-def batches(source: str | Path | BinaryIO) -> Iterator[Batch]:
+def batches(source: str | Path | BinaryIO) -> Generator[Batch, None, None]:
     """Read a list; the first batch holds its first `SAMPLE` lines, or all of a shorter one.
 
     Parameters
@@ -267,11 +268,13 @@ def _gathered(blocks: Iterator[list[Line]]) -> Iterator[list[Line]]:
 
 
 def _separator(lines: list[Line]) -> str:
-    """Find what most lines have equally often outside quotes; Excel's first line may say it."""
+    """Find what parts known names of columns, or what most lines have equally often outside quotes."""
     opening = lines[0] or ""
-    if opening.startswith("sep=") and len(opening) == 5:
+    if opening.startswith("sep=") and len(opening) == 5:  # so Excel says it
         lines[0] = ""
         return opening[4]
+    if mark := next((mark for mark in _SEPARATORS if mark in opening and knows_names(_unquoted(opening, mark))), ""):
+        return mark
     unquoted = [_QUOTED.sub("", line) for line in lines[:SAMPLE] if line]
     agreeing = {mark: _most([line.count(mark) for line in unquoted]) for mark in _SEPARATORS}
     best = max(_SEPARATORS, key=agreeing.__getitem__)
@@ -314,9 +317,14 @@ def _row_by_row(lines: list[str], separator: str, final: bool) -> tuple[list[lis
         except csv.Error:
             if reader.line_num == len(ahead) < MAX_LINES_OF_A_ROW and not final:
                 break
-            row, used = next(csv.reader(ahead[:1], delimiter=separator, quoting=csv.QUOTE_NONE)), 1
+            row, used = _unquoted(ahead[0], separator), 1
             stray.append(i)
         rows.append(row)
         starts.append(i)
         i += used
     return rows, starts, stray, i
+
+
+def _unquoted(line: str, separator: str) -> list[str]:
+    """Split a line in which a quote is a letter like others; at the ends of a cell it is dropped."""
+    return [cell.strip(' "') for cell in line.split(separator)]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -176,7 +176,7 @@ class DistinctCount:
         """See one more text, new or not."""
         if self._bits is None:
             self._bits = bytearray(self.N_BITS >> 3)
-        bit = zlib.crc32(text.encode()) % self.N_BITS
+        bit = int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) % self.N_BITS
         self._bits[bit >> 3] |= 1 << (bit & 7)
 
     def estimate(self) -> int:

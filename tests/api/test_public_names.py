@@ -11,12 +11,15 @@ import pytest
 import planner
 
 PUBLIC = {
+    "AddressList",
+    "Audience",
     "Beliefs",
     "Cancelled",
     "Candidate",
     "Comparison",
     "Forecast",
     "InputError",
+    "MxLookup",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -32,6 +35,7 @@ PUBLIC = {
     "draw",
     "optimize",
     "published",
+    "read_audience",
     "read_schedule",
     "simulate",
     "warm_up",

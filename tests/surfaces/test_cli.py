@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +284,123 @@ def test_same_seed_same_plan(plan_json: str) -> None:
     assert Path("again.json").read_text() == plan_json
 
 
+# --- audience
+
+LIST = """\
+E-Mail;Last Open
+qzcanary1@gmail.com;2020-01-01
+qzcanary2@gmail.com;
+qzcanary3@example.org;
+qzcanary4@=1+1.example;
+qzcanary5@-x.example;
+qzcanary6;
+"""
+
+
+@pytest.fixture
+def addresses(folder: Path) -> Path:
+    """A list beside the sender."""
+    (folder / "list.csv").write_text(LIST)
+    return folder / "list.csv"
+
+
+@pytest.mark.usefixtures("addresses")
+def test_audience_prints_counts_what_is_unknown_and_what_is_wrong(folder: Path) -> None:
+    result = run("audience", "list.csv")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "4 addresses of 6 rows, at 2 providers."
+    assert ["gmail", "2", "50", "%", "1", "1"] in [line.split() for line in lines]
+    assert ["example.org", "1"] in [line.split() for line in lines]
+    assert "2 lines with no address (first: 5), not counted." in lines
+    assert names(folder) == ["list.csv", "small.yaml"]
+    assert "canary" not in result.output
+
+
+@pytest.mark.usefixtures("addresses")
+def test_audience_as_json_is_the_librarys() -> None:
+    result = run("audience", "list.csv", "--json")
+    assert result.stdout.rstrip("\n") == wp.read_audience("list.csv").to_json()
+    assert "canary" not in result.output
+
+
+@pytest.mark.usefixtures("addresses")
+def test_audience_goes_into_a_sender_beside_the_old_one(folder: Path) -> None:
+    run("audience", "list.csv", "--sender", "small.yaml", "--save", "new.yaml")
+    saved = wp.Sender.load("new.yaml")
+    assert saved == wp.read_audience("list.csv").for_sender(wp.Sender.load("small.yaml"))
+    assert saved.audience.providers == {"gmail": 2, "other": 2}
+    assert (folder / "small.yaml").read_text() == SENDER
+
+
+@pytest.mark.usefixtures("addresses")
+def test_unknown_domains_are_written_filled_in_and_read_again(folder: Path) -> None:
+    run("audience", "list.csv", "--unmapped", "domains.csv", "--csv", "counts.csv")
+    table = (folder / "domains.csv").read_text()
+    assert table.splitlines() == ["domain,addresses,provider", "'-x.example,1,", "example.org,1,"]
+    counted = pd.read_csv("counts.csv")
+    assert counted["addresses"].sum() == 4
+    filled = table.replace("'-x.example,1,", "'-x.example,1,yahoo").replace(",", ";")
+    (folder / "mine.csv").write_text("\ufeff" + filled)
+    data = json.loads(run("audience", "list.csv", "--map", "mine.csv", "--json").stdout)
+    assert data["audience"]["providers"] == {"gmail": 2, "other": 1, "yahoo": 1}
+
+
+def test_order_of_day_and_month_and_the_column_can_be_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wp, "read_audience", partial(wp.read_audience, today=date(2026, 11, 25)))
+    (folder / "list.csv").write_text("write to,last open\na@gmail.com,11/01/2026\n")
+    result = run("audience", "list.csv", "--column", "Write to")
+    assert "(--month-first)" in result.stdout
+    assert "engaged in 365 days 100 %" in result.stdout
+    assert "engaged in 30 days 100 %" in run("audience", "list.csv", "--month-first").stdout
+
+
+@pytest.mark.usefixtures("addresses")
+def test_the_dns_is_asked_only_when_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def noted(*_: Any, lookup_mx: bool, **__: Any) -> None:
+        asked.append(lookup_mx)
+        raise wp.Cancelled
+
+    monkeypatch.setattr(wp, "read_audience", noted)
+    for options in ([], ["--lookup-mx"]):
+        with pytest.raises(wp.Cancelled):
+            run("audience", "list.csv", *options)
+    assert asked == [False, True]
+
+
+@pytest.mark.usefixtures("addresses")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nowhere.csv",), "nowhere.csv: is no file. Check the name."),
+        (("list.csv", "--save", "new.yaml"), "--sender and --save go together"),
+        (("list.csv", "--sender", "small.yaml"), "--sender and --save go together"),
+        (("list.csv", "--sender", "small.yaml", "--save", "small.yaml"), "small.yaml: is the sender itself"),
+        (("list.csv", "--csv", "list.csv"), "list.csv: is the list itself"),
+        (("list.csv", "--map", "list.csv", "--unmapped", "list.csv"), "itself"),
+        (("list.csv", "--sender", "small.yaml", "--save", "new.txt"), "new.txt: is no sender file"),
+        (("list.csv", "--column", "where"), "list.csv: The list has no column 'where'"),
+        (("list.csv", "--map", "list.csv"), "list.csv: lacks the column 'domain'"),
+        (("small.yaml",), "small.yaml: "),
+    ],
+)
+def test_audience_says_what_is_wrong_and_writes_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    said = refused(monkeypatch, capsys, "audience", *arguments)
+    assert says in said
+    assert "canary" not in said
+
+
+def test_a_mapping_that_is_wrong_is_named(
+    folder: Path, addresses: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.csv").write_text("domain,provider\nexample.org,gmial\n")
+    said = refused(monkeypatch, capsys, "audience", "list.csv", "--map", "mine.csv")
+    assert said.startswith("mine.csv: Entry 1 of the mapping: Unknown provider 'gmial'. Did you mean 'gmail'?")
+
+
 # --- tables are no programs
 
 
@@ -484,7 +603,7 @@ def test_help_is_quick_and_light() -> None:
         done = program("--help")
         seconds.append(time.perf_counter() - begin)
         assert done.returncode == 0
-        for command in ("plan", "simulate", "compare", "draw", "app"):
+        for command in ("plan", "simulate", "compare", "audience", "draw", "app"):
             assert command in done.stdout
     assert min(seconds) < 1.0
 
