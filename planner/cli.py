@@ -181,6 +181,41 @@ def compare(
 
 
 @app.command()
+def retries(
+    sender_file: SenderFile,
+    plan_file: PlanFile = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this mailbox provider; see `warmup providers`.")
+    ] = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advise when to try deferred mail again, beside what mail servers do by default."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    only = None if provider is None else _mailed(sender, provider)
+    ours = None if plan_file is None else _load_plan(plan_file, sender)
+    if ours is None:
+        with _progress("Planning") as progress:
+            ours = wp.optimize(sender, seed=seed, progress=progress)
+    with _progress("Searching") as progress:
+        advice = wp.advise_retries(
+            sender,
+            ours.schedule,
+            reaction=ours.reaction,
+            seed=seed,
+            providers=only,
+            progress=progress,
+            **_asked(scenarios),
+        )
+    if csv is not None:
+        _write_table(csv, advice.to_frame().round(6))
+    _print(advice.to_json() if as_json else _retries_report(advice))
+
+
+@app.command()
 def draw(
     sender_file: SenderFile,
     csv: CsvFile = None,
@@ -319,6 +354,13 @@ def main() -> None:
 def _asked(scenarios: int | None) -> dict[str, Any]:
     """Leave the number to the library where nobody asks for one: the app does the same."""
     return {} if scenarios is None else {"scenarios": scenarios}
+
+
+def _mailed(sender: wp.Sender, provider: str) -> list[str]:
+    if provider not in sender.provider_names:
+        known = ", ".join(sender.provider_names)
+        raise wp.InputError(f"--provider is '{provider}', whom the sender does not mail. It mails: {known}.")
+    return [provider]
 
 
 def _rivals(sender: wp.Sender, published: str, files: Sequence[Path]) -> dict[str, wp.Schedule]:
@@ -594,6 +636,34 @@ def _audience_report(found: wp.AddressList) -> str:
         rest = f"\nand {_whole(more)} more domains; --unmapped FILE.csv writes them all." if more else ""
         parts.append(_table(("of no known provider", "addresses"), [(name, _whole(n)) for name, n in first]) + rest)
     return "\n\n".join(parts)
+
+
+def _retries_report(advice: wp.RetryAdvice) -> str:
+    """The advice in words, and below it how the policies do, provider by provider."""
+    from planner.vocabulary import duration
+
+    frame = advice.to_frame()
+    tables = []
+    for name, own in frame[frame["kind"] != "searched"].groupby("provider", sort=False):
+        rows = [
+            (
+                row["policy"],
+                duration(row["mean_delay"]),
+                duration(row["p95_delay"]),
+                _number(row["wasted"]),
+                _percent(row["expired"]),
+                f"{row['score']:.2f}",
+                "" if row["kind"] == "advised" else f"{row['score_more']:+.2f} ± {row['se']:.2f}",
+            )
+            for row in own.sort_values("score").to_dict("records")
+        ]
+        headers = (str(name), "late, mean", "late, 95 %", "wasted", "expired", "score", "to the advised")
+        tables.append(_table(headers, rows))
+    legend = (
+        "late: mail deferred at first, expired mail as five days; wasted: deferred attempts per delivered message;\n"
+        "score: minutes per delivered message, less is better; judged on fresh scenarios"
+    )
+    return "\n\n".join([advice.summary(), *tables, legend])
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

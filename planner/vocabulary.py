@@ -101,6 +101,23 @@ def whole(value: float) -> str:
     return f"{round(value):,}" if math.isfinite(value) else "unknown"
 
 
+def duration(seconds: float) -> str:
+    """Say how long something takes, with two significant digits.
+
+    Examples
+    --------
+    >>> duration(300.0), duration(5_400.0), duration(172_800.0), duration(45_000.0)
+    ('5 min', '1.5 h', '2 days', '12 h')
+    """
+    if seconds < 59.5:
+        return f"{seconds:.2g} s"
+    if seconds < 59.5 * 60.0:
+        return f"{seconds / 60.0:.2g} min"
+    if seconds < 47.5 * 3600.0:
+        return f"{seconds / 3600.0:.2g} h"
+    return f"{seconds / 86_400.0:.2g} days"
+
+
 def day_text(day: date) -> str:
     """Say a date with its weekday, in English whatever the machine's locale.
 
