@@ -93,26 +93,6 @@ def over(below: Cells, above: Cells) -> Cells:
     return {name: {**below.get(name, {}), **above.get(name, {})} for name in {**below, **above}}
 
 
-def applied(schedule: wp.Schedule, cells: Cells) -> wp.Schedule:
-    """Return a schedule with some cells changed; the segments of a changed cell keep their proportions."""
-    volume = np.array(schedule.volume)
-    for name, days in cells.items():
-        for day, messages in days.items():
-            if name in schedule.providers and day in schedule.dates:
-                p, d = schedule.providers.index(name), schedule.dates.index(day)
-                before = volume[p, :, d]
-                share = before / before.sum() if before.any() else np.full(len(before), 1.0 / len(before))
-                volume[p, :, d] = _split(messages, share)
-    return wp.Schedule(schedule.providers, schedule.segments, schedule.dates, volume)
-
-
-def _split(messages: int, share: Any) -> Any:
-    """Whole messages in these shares, the rounding at the first."""
-    whole = np.floor(messages * share)
-    whole[0] += messages - whole.sum()
-    return whole
-
-
 def sheet(sender: wp.Sender, schedule: wp.Schedule) -> pd.DataFrame:
     """Return the table that is edited: a row per day with mail by its date, a column per provider, whole messages."""
     import pandas as pd

@@ -124,44 +124,39 @@ def _edited(order: state.Order, plan: wp.Plan) -> Shown:
         again = _done("again", around, "Your numbers stand in the plan as it was.")
         if again is not None:
             base, cells, made_for = again, now.typed, around
-    schedule = edits.applied(base.schedule, cells)
+    schedule = base.with_cells(cells)
     after = glance(made_for, base, schedule)
     name = ("forecast", made_for.name(), schedule)
-    job = state.ask("forecast", name, lambda report: _forecast(base, schedule, report))
+    job = state.ask("forecast", name, lambda report: base.forecast.rescheduled(schedule, progress=partly(report)))
     full = job is not None and not job.running and job.error is None
     forecast = job.result if full and job is not None else after
     return Shown(order, plan, base, replace(base, schedule=schedule, forecast=forecast), before, after, full)
 
 
 def glance(order: state.Order, plan: wp.Plan, schedule: wp.Schedule) -> wp.Forecast:
-    """Judge a schedule in the scenarios of a plan, quickly."""
-    beliefs = plan.forecast.beliefs.scenarios(0, GLANCE_SCENARIOS)
+    """Judge a schedule in the scenarios of a plan, quickly; the plan's own first, of which an edit changes a part."""
 
     def judge() -> wp.Forecast:
         return wp.simulate(
             plan.sender,
-            schedule,
+            plan.schedule,
             plan.retry,
             reaction=plan.reaction,
-            beliefs=beliefs,
+            beliefs=plan.forecast.beliefs.scenarios(0, GLANCE_SCENARIOS),
             seed=plan.forecast.seed,
             slot_minutes=GLANCE_SLOT_MINUTES,
         )
 
-    made: wp.Forecast = state.at_once(("glance", order.name(), schedule), judge)
+    own: wp.Forecast = state.at_once(("glance", order.name()), judge)
+    if schedule == plan.schedule:
+        return own
+    made: wp.Forecast = state.at_once(("glimpse", order.name(), schedule), lambda: own.rescheduled(schedule))
     return made
 
 
-def _forecast(plan: wp.Plan, schedule: wp.Schedule, report: Progress) -> wp.Forecast:
-    return wp.simulate(
-        plan.sender,
-        schedule,
-        plan.retry,
-        reaction=plan.reaction,
-        beliefs=plan.forecast.beliefs,
-        seed=plan.forecast.seed,
-        progress=lambda share: report(share, "Forecasting your schedule"),
-    )
+def partly(report: Progress) -> Callable[[float], None]:
+    """Report a share alone."""
+    return lambda share: report(share, "")
 
 
 # --- what the edits do, in words

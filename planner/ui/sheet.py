@@ -59,7 +59,7 @@ def _count(now: edits.Edits) -> str:
 def _table(made: Shown) -> None:
     """Draw the table; its numbers stay those it was drawn from, for what is typed lies over them."""
     history, sender = made.history, made.plan.sender
-    below = edits.applied(made.base.schedule, history.shown.typed if made.settled else history.shown.cells)
+    below = made.base.with_cells(history.shown.typed if made.settled else history.shown.cells)
     frame = edits.sheet(sender, below)
     state.show_sheet(made.order.name(), sender, frame)
     names = {name: provider_name(name) for name in frame.columns}
