@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.sender import Sender
     from planner.optimizer.comparison import Comparison, compare
+    from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
     from planner.simulation.beliefs import Beliefs, draw
@@ -23,6 +24,7 @@ __all__ = [
     "Beliefs",
     "Cancelled",
     "Comparison",
+    "Explanation",
     "Forecast",
     "InputError",
     "Plan",
@@ -35,6 +37,7 @@ __all__ = [
     "catalogue",
     "compare",
     "draw",
+    "explain",
     "optimize",
     "published",
     "simulate",
@@ -46,6 +49,7 @@ _HOMES = {
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Comparison": "planner.optimizer.comparison",
+    "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
     "Plan": "planner.optimizer.plan",
@@ -57,6 +61,7 @@ _HOMES = {
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
+    "explain": "planner.optimizer.explanation",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "simulate": "planner.simulation.simulator",

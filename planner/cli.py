@@ -168,6 +168,29 @@ def compare(
 
 
 @app.command()
+def explain(
+    sender_file: SenderFile,
+    plan_file: PlanFile = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what holds the plan back, what would help by how many days, and what the date hangs on."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    made = None if plan_file is None else _load_plan(plan_file, sender)
+    if made is None:
+        with _progress("Planning") as progress:
+            made = wp.optimize(sender, seed=seed, progress=progress, **_asked(scenarios))
+    with _progress("Explaining") as progress:
+        explanation = wp.explain(made, progress=progress)
+    if csv is not None:
+        _write_table(csv, explanation.to_frame().drop(columns="changes").round(6))
+    _print(explanation.to_json() if as_json else _explanation_report(explanation, made))
+
+
+@app.command()
 def draw(
     sender_file: SenderFile,
     csv: CsvFile = None,
@@ -473,6 +496,36 @@ def _comparison_report(comparison: wp.Comparison) -> str:
         "schedule", "sender", "days: 10 %", "50 %", "90 %", "never", "throttled at", "mail late", "mail lost",
     )  # fmt: skip
     return "\n\n".join([comparison.summary(), _table(headers, rows, left=2)])
+
+
+def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
+    held = [(str(row["provider"]), str(row["text"])) for row in explanation.binding.to_dict("records")]
+    helps = [
+        (str(row["text"]), str(row["effect"]), *([_percent(row["chance"])] if explanation.chance is not None else []))
+        for row in explanation.reliefs.to_dict("records")
+    ]
+    hangs = [
+        (*(str(row[key]) for key in ("provider", "title", "unit", "confidence")), *_ends(row))
+        for row in explanation.assumptions.to_dict("records")
+        if row["swing"] > 0
+    ]
+    deadline = ("deadline kept",) if explanation.chance is not None else ()
+    parts = [
+        explanation.summary(),
+        _table(("what holds it back", ""), held, left=2),
+        _table(("what would help", "the target", *deadline), helps, left=2),
+        _table(("find out first", "", "unit", "confidence", "10 %", "days", "90 %", "days"), hangs, left=4),
+    ]
+    tables = (rows for rows in ([()], held, helps, hangs))
+    return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
+
+
+def _ends(row: dict[str, Any]) -> Iterator[str]:
+    """Say a prior's 10 % and 90 % points, each with the days it adds."""
+    for end in ("low", "high"):
+        days = row[f"days_{end}"]
+        yield _number(row[end])
+        yield f"{days:+.0f}" if isfinite(days) else "never" if days > 0 else "at all"
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

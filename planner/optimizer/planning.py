@@ -77,7 +77,6 @@ def optimize(
     InputError
         If risk or beliefs make no sense.
     """
-    from planner.optimizer import referee
     from planner.optimizer.answers import cannot_grow, impossible
 
     check_run(scenarios, seed, reaction)
@@ -93,9 +92,9 @@ def optimize(
     tell(0.05, "Looking how long it takes")
     n_days = looked_days(sender, fit, choose, policies, reacting, limit, seed, most_days)
     chosen = chosen_ramps(sender, fit, choose, beliefs, policies, reacting, limit, seed, n_days, most_days, tell)
-    search, horizon, drops, levels = chosen
-    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
-    volume = referee.volumes_at(search.nested, drops)[:, :horizon]
+    horizon, drops, levels = chosen.horizon, chosen.drops, chosen.levels
+    rows = _frontier_rows(sender, chosen.search, choose.weights, horizon, levels, limit)
+    volume = chosen.ramps[:, :horizon]
 
     schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
     fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
@@ -121,7 +120,7 @@ def optimize(
         limit,
         answers,
         seed,
-        {"scenarios": scenarios, "drops": drops.tolist(), "search_days": search.nested[0].volume.shape[1]},
+        {"scenarios": scenarios, "drops": drops.tolist(), "search_days": chosen.n_days},
         beliefs,
     )
 
@@ -168,6 +167,23 @@ class Chosen(NamedTuple):
     horizon: int
     drops: Any
     levels: list[float]
+
+    @property
+    def n_days(self) -> int:
+        """Days that were searched."""
+        return int(self.search.nested[0].volume.shape[1])
+
+    @property
+    def ramps(self) -> Floats:
+        """The ramps, (providers, n_days) float array, messages."""
+        from planner.optimizer import referee
+
+        return referee.volumes_at(self.search.nested, self.drops)
+
+    @property
+    def days(self) -> Floats:
+        """Day on which all providers have reached the target in the scenarios to choose by, (scenarios,)."""
+        return _days_of(self.search, [self.search.levels.index(level) for level in self.levels])
 
 
 def searched_scenarios(sender: Sender, beliefs: Beliefs | None, seed: int) -> tuple[Beliefs, Beliefs]:
