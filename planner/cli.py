@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from importlib.util import find_spec
@@ -213,6 +213,29 @@ def retries(
     if csv is not None:
         _write_table(csv, advice.to_frame().round(6))
     _print(advice.to_json() if as_json else _retries_report(advice))
+
+
+@app.command()
+def explain(
+    sender_file: SenderFile,
+    plan_file: PlanFile = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what holds the plan back, what would help by how many days, and what the date hangs on."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    made = None if plan_file is None else _load_plan(plan_file, sender)
+    if made is None:
+        with _progress("Planning") as progress:
+            made = wp.optimize(sender, seed=seed, progress=progress, **_asked(scenarios))
+    with _progress("Explaining") as progress:
+        explanation = wp.explain(made, progress=progress)
+    if csv is not None:
+        _write_table(csv, explanation.to_frame().drop(columns="changes").round(6))
+    _print(explanation.to_json() if as_json else _explanation_report(explanation, made))
 
 
 @app.command()
@@ -664,6 +687,36 @@ def _retries_report(advice: wp.RetryAdvice) -> str:
         "score: minutes per delivered message, less is better; judged on fresh scenarios"
     )
     return "\n\n".join([advice.summary(), *tables, legend])
+
+
+def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
+    held = [(str(row["provider"]), str(row["text"])) for row in explanation.binding.to_dict("records")]
+    helps = [
+        (str(row["text"]), str(row["effect"]), *([_percent(row["chance"])] if explanation.chance is not None else []))
+        for row in explanation.reliefs.to_dict("records")
+    ]
+    hangs = [
+        (*(str(row[key]) for key in ("provider", "title", "unit", "confidence")), *_ends(row))
+        for row in explanation.assumptions.to_dict("records")
+        if row["swing"] > 0
+    ]
+    deadline = ("deadline kept",) if explanation.chance is not None else ()
+    parts = [
+        explanation.summary(),
+        _table(("what holds it back", ""), held, left=2),
+        _table(("what would help", "the target", *deadline), helps, left=2),
+        _table(("find out first", "", "unit", "confidence", "10 %", "days", "90 %", "days"), hangs, left=4),
+    ]
+    tables = (rows for rows in ([()], held, helps, hangs))
+    return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
+
+
+def _ends(row: Mapping[Any, Any]) -> Iterator[str]:
+    """Say a prior's 10 % and 90 % points, each with the days it adds."""
+    for end in ("low", "high"):
+        days = row[f"days_{end}"]
+        yield _number(row[end])
+        yield f"{days:+.0f}" if isfinite(days) else "never" if days > 0 else "at all"
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from html import escape
 from math import isfinite, isnan
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +33,10 @@ __all__ = [
     "delays",
     "frontier",
     "ramp",
+    "reliefs",
     "retry_timeline",
     "retry_trade_off",
+    "tornado",
 ]
 
 DEFERRED_ABOVE = 0.1
@@ -266,6 +269,74 @@ def date_ranges(frame: pd.DataFrame, end: date, deadline: date | None = None) ->
     figure.update_yaxes(
         title=None, tickformat="", tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6]
     )
+    return _told(figure, frame)
+
+
+def reliefs(frame: pd.DataFrame) -> Figure:
+    """Draw what each relief is worth in days: bars to the left are earlier.
+
+    Parameters
+    ----------
+    frame : frame with columns text, days (earlier below 0; inf and -inf where the relief decides whether the target is
+        reached at all), effect (text)
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("", "Days earlier (left) or later (right)", height=140 + 34 * len(frame), hovermode="closest")
+    reach = _reach(frame["days"])
+    figure.add_trace(
+        Bar(
+            x=[_capped(day, reach) for day in frame["days"]],
+            y=_lines(frame["text"]),
+            orientation="h",
+            text=[_text(effect) for effect in frame["effect"]],
+            textposition="auto",
+            marker={
+                "color": [PALETTE[2] if day < 0 else PALETTE[5] for day in frame["days"]],
+                "pattern": {"shape": ["" if isfinite(day) else "/" for day in frame["days"]]},
+            },
+            hovertemplate="%{y}<br>%{text}<extra></extra>",
+        )
+    )
+    _sideways(figure, reach)
+    return _told(figure, frame)
+
+
+def tornado(frame: pd.DataFrame) -> Figure:
+    """Draw how far each assumption moves the date, the widest on top.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, title, unit, low, high (10 % and 90 % points), days_low, days_high (days, inf
+        and -inf where it decides whether the target is reached), confidence
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("", "Days earlier (left) or later (right)", height=160 + 34 * len(frame), hovermode="closest")
+    names = [f"{_text(row.title)}, {_text(row.provider)}" for row in frame.itertuples()]
+    reach = _reach([*frame["days_low"], *frame["days_high"]])
+    for number, (end, name) in enumerate((("low", "At its 10 % point"), ("high", "At its 90 % point"))):
+        days = frame[f"days_{end}"]
+        figure.add_trace(
+            Bar(
+                x=[_capped(day, reach) for day in days],
+                y=names,
+                orientation="h",
+                name=name,
+                customdata=[
+                    [f"{value:,.4g} {_text(unit)}", _text(confidence)]
+                    for value, unit, confidence in zip(frame[end], frame["unit"], frame["confidence"], strict=True)
+                ],
+                marker={"color": PALETTE[number], "pattern": {"shape": PATTERNS[number]}},
+                hovertemplate="%{y}: %{x:+.0f} days at %{customdata[0]} (%{customdata[1]})",
+            )
+        )
+    figure.update_layout(barmode="overlay")
+    _sideways(figure, reach)
     return _told(figure, frame)
 
 
@@ -777,6 +848,25 @@ def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:
         marker={"symbol": symbol, "size": 10, "line": {"width": 2}},
         hovertemplate="%{y}: %{customdata:.2~r} hours",
     )
+
+
+def _reach(days: Any) -> float:
+    """Return how far bars may reach, days: a little beyond the longest that ends."""
+    return 1.25 * max([4.0, *(abs(float(day)) for day in days if isfinite(day))])
+
+
+def _capped(day: float, reach: float) -> float:
+    return float(np.clip(day, -reach, reach))
+
+
+def _sideways(figure: Figure, reach: float) -> None:
+    figure.update_xaxes(range=[-1.05 * reach, 1.05 * reach], tickformat="+,d", zeroline=True, hoverformat="")
+    figure.update_yaxes(autorange="reversed", title=None, tickformat="", type="category")
+
+
+def _lines(texts: Any) -> list[str]:
+    """Break long names of bars into lines, or they would leave no room for the bars."""
+    return ["<br>".join(map(_text, wrap(str(text), 44))) for text in texts]
 
 
 def _told(figure: Figure, frame: pd.DataFrame) -> Figure:
