@@ -155,7 +155,7 @@ def _own_limits(phases: list[Phase], limits: Any) -> list[Phase]:
 
 def _exhausted(volume: Floats) -> list[Phase]:
     """Tell from when on the most engaged segment does not suffice; volume (segments, days)."""
-    beyond = np.flatnonzero(volume[1:].sum(axis=0) > 0.0) if len(volume) > 1 else []
+    beyond = np.flatnonzero(volume[1:].sum(axis=0) > 0.0)
     full = [d for d in beyond if volume[0, d] > 0.0]
     if not full or volume[1:, : full[0]].any() or full[0] == 0:
         return []
