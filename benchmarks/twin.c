@@ -11,7 +11,7 @@
 
 enum {
     INJECTED, ATTEMPTS, DELIVERED, HARD_BOUNCED, BLOCKED, EXPIRED, QUEUED, FIRST_4XX, FIRST_TROUBLE, OVERFLOWN,
-    REPUTATION, ALLOWANCE, ESTABLISHED, DELAYED, DELAY_SECONDS, DEFERRED
+    REPUTATION, ALLOWANCE, ESTABLISHED, DELAYED, DELAY_SECONDS, RESTED_SECONDS, DEFERRED
 };
 enum { LIMIT, PENALTY, GREYLISTING, SYSTEM, STUCK, DOUBT, N_CAUSES = 7 };
 enum { N_ROWS = DEFERRED + N_CAUSES, N_DELAY_BINS = 96 };
@@ -425,6 +425,8 @@ static inline void accept_mail(Due *due, double passing, double undecided, uint6
             day[DELAYED] += n;
             day[DELAY_SECONDS] += n * due->age[j];
             delays[delay_bin(due->age[j])] += n;
+        } else {
+            day[RESTED_SECONDS] += n * (due->age[j] - due->start[j]);
         }
     }
 }

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from planner.inputs.reaction import Reaction
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.schedule import Schedule, published
+    from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
-    from planner.optimizer.comparison import Comparison, compare
+    from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
+    from planner.optimizer.retries import RetryAdvice, advise_retries
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -27,6 +29,7 @@ __all__ = [
     "Audience",
     "Beliefs",
     "Cancelled",
+    "Candidate",
     "Comparison",
     "Forecast",
     "InputError",
@@ -34,16 +37,20 @@ __all__ = [
     "Plan",
     "PlannerError",
     "Reaction",
+    "RetryAdvice",
     "RetryPolicy",
     "Schedule",
+    "ScheduleFile",
     "Sender",
     "__version__",
+    "advise_retries",
     "catalogue",
     "compare",
     "draw",
     "optimize",
     "published",
     "read_audience",
+    "read_schedule",
     "simulate",
     "warm_up",
 ]
@@ -54,6 +61,7 @@ _HOMES = {
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
+    "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
@@ -61,15 +69,19 @@ _HOMES = {
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
+    "RetryAdvice": "planner.optimizer.retries",
     "RetryPolicy": "planner.inputs.retry",
     "Schedule": "planner.inputs.schedule",
+    "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
+    "advise_retries": "planner.optimizer.retries",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",
 }

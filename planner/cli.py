@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MAX_SCENARIOS = 10_000
 """More would fill the memory of a laptop before they told anything new."""
 
-MAX_CSV_BYTES = 10_000_000
 SHOWN_DOMAINS = 20
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -103,7 +102,7 @@ def simulate(
     published: Published = None,
     schedule: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Columns provider, date, volume, and segment if you like."),
+        typer.Option(metavar="FILE", help="CSV or Excel: a row per day and a column per provider, or our own table."),
     ] = None,
     plan_file: PlanFile = None,
     days: Annotated[
@@ -146,23 +145,35 @@ def simulate(
 @app.command()
 def compare(
     sender_file: SenderFile,
-    published: Annotated[str, typer.Option(metavar="ID,ID,...", help="Published schedules; see `warmup schedules`.")],
+    published: Annotated[
+        str, typer.Option(metavar="ID,ID,...", help="Published schedules; see `warmup schedules`.")
+    ] = "",
+    schedule: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A table of yours, CSV or Excel; may be given several times."),
+    ] = None,
     plan_file: PlanFile = None,
+    reaction: Annotated[
+        str | None, typer.Option(metavar="ID", help="What follows trouble, for all but our plan, which has its own.")
+    ] = None,
     csv: CsvFile = None,
     seed: Seed = 0,
     scenarios: Scenarios = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge published schedules beside our plan, on the same scenarios, with and without reaction."""
+    """Judge published schedules and your own beside our plan, on the same scenarios, with and without reaction."""
     sender = wp.Sender.load(sender_file)
     _check_places(sender_file, csv)
-    others = {name: wp.published(name, sender) for name in _names(published)}
+    rivals = _rivals(sender, published, schedule or [])
+    reacts = _reaction(reaction, None)
     ours = None if plan_file is None else _load_plan(plan_file, sender)
     if ours is None:
         with _progress("Planning") as progress:
             ours = wp.optimize(sender, seed=seed, progress=progress)
     with _progress("Comparing") as progress:
-        comparison = wp.compare(sender, {"ours": ours, **others}, seed=seed, progress=progress, **_asked(scenarios))
+        comparison = wp.compare(
+            sender, {"ours": ours, **rivals}, reaction=reacts, seed=seed, progress=progress, **_asked(scenarios)
+        )
     if csv is not None:
         _write_table(csv, comparison.to_frame().round(6))
     _print(comparison.to_json() if as_json else _comparison_report(comparison))
@@ -201,7 +212,8 @@ def audience(
         bool, typer.Option("--lookup-mx", help="Ask the DNS who takes the mail of unknown domains.")
     ] = False,
     map_file: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE.csv", help="Columns domain, provider: what you know.")
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="CSV or Excel with columns domain, provider: what you know."),
     ] = None,
     unmapped: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Write the unknown domains, to be filled in for --map.")
@@ -218,10 +230,9 @@ def audience(
     for what, given in (("list", list_file), ("sender", sender_file), ("mapping", map_file)):
         _check_places(given, save, csv, unmapped, what=what)
     sender = None if sender_file is None else wp.Sender.load(sender_file)
-    mapping = None if map_file is None else _read_mapping(map_file)
-    with _progress("Reading the list") as progress, _about(map_file, "mapping"):
+    with _progress("Reading the list") as progress:
         found = wp.read_audience(
-            list_file, column=column, mapping=mapping, lookup_mx=lookup_mx, day_first=day_first, progress=progress
+            list_file, column=column, mapping=map_file, lookup_mx=lookup_mx, day_first=day_first, progress=progress
         )
     if sender is not None and save is not None:
         found.for_sender(sender).save(save)
@@ -309,11 +320,19 @@ def _asked(scenarios: int | None) -> dict[str, Any]:
     return {} if scenarios is None else {"scenarios": scenarios}
 
 
-def _names(text: str) -> list[str]:
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
+def _rivals(sender: wp.Sender, published: str, files: Sequence[Path]) -> dict[str, wp.Schedule]:
+    """Schedules by name: published ones by their id, files by theirs."""
+    names = list(dict.fromkeys(name.strip() for name in published.split(",") if name.strip()))
+    if published and not names:
         raise wp.InputError("--published is empty. Name schedules, for example onesignal,sendgrid-auto.")
-    return names
+    if not names and not files:
+        raise wp.InputError("There is nothing to compare with. Give --published ID, --schedule FILE, or both.")
+    rivals = {name: wp.published(name, sender) for name in names}
+    for path in files:
+        if path.stem in rivals or path.stem == "ours":
+            raise wp.InputError(f"Two schedules are called '{path.stem}'. Rename the file.", file=path)
+        rivals[path.stem] = _read_schedule(path, sender)
+    return rivals
 
 
 def _exactly_one(given: dict[str, object]) -> None:
@@ -325,7 +344,7 @@ def _exactly_one(given: dict[str, object]) -> None:
 
 def _schedule(sender: wp.Sender, published: str | None, schedule: Path | None, days: int | None) -> wp.Schedule:
     if schedule is not None:
-        return _read_schedule(schedule)
+        return _read_schedule(schedule, sender)
     return wp.published(published or "", sender, days)
 
 
@@ -350,53 +369,12 @@ def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
     return loaded
 
 
-def _read_schedule(path: Path) -> wp.Schedule:
-    """Read a table of volumes; columns that a plan's table adds are passed over."""
-    frame = _read_table(path)
-    if "per_hour" in frame:  # what a plan's table adds
-        frame = frame[[name for name in _SCHEDULE if name in frame]]
-    with _about(path):
-        return wp.Schedule.from_frame(frame)
-
-
-_SCHEDULE = ("provider", "segment", "date", "volume")
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    """Read a table of text; a spreadsheet's semicolons will do."""
-    import pandas as pd
-
-    text = _read_csv(path)
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
-    except ValueError as error:  # the parser's errors are such
-        raise wp.InputError(f"is no table: {error}.", file=path) from None
-
-
-def _read_mapping(path: Path) -> dict[str, str]:
-    """Read domain and provider from a table such as --unmapped writes; an empty provider says nothing."""
-    frame = _read_table(path)
-    missing = [name for name in _MAPPING if name not in frame]
-    if missing:
-        raise wp.InputError(f"lacks the column '{missing[0]}'. Columns: {', '.join(_MAPPING)}.", file=path)
-    filled = frame[frame["provider"].str.strip() != ""]
-    return dict(zip(filled["domain"], filled["provider"].str.strip(), strict=True))
-
-
-_MAPPING = ("domain", "provider")
-
-
-def _read_csv(path: Path) -> str:
-    _check_file(path)
-    try:
-        if path.stat().st_size > MAX_CSV_BYTES:
-            raise wp.InputError(f"is larger than {MAX_CSV_BYTES // 1_000_000} MB. Cut it down.", file=path)
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise wp.InputError("is not UTF-8. Save it as CSV UTF-8.", file=path) from None
-    except OSError as error:
-        raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
+def _read_schedule(path: Path, sender: wp.Sender) -> wp.Schedule:
+    """Read a table of theirs, and say what was assumed on the way."""
+    read = wp.ScheduleFile.read(path, sender)
+    for note in read.notes:
+        _say(f"{path}: {note}")
+    return read.schedule
 
 
 def _check_file(path: Path) -> None:
@@ -405,12 +383,12 @@ def _check_file(path: Path) -> None:
 
 
 @contextmanager
-def _about(path: Path | None, field: str | None = None) -> Iterator[None]:
-    """Name the file, if there is one, in what is wrong with its content (or with one field, if that is named)."""
+def _about(path: Path | None) -> Iterator[None]:
+    """Name the file, if there is one, in what is wrong with its content."""
     try:
         yield
     except wp.InputError as error:
-        if path is None or (field is not None and field != error.field):
+        if path is None:
             raise
         raise wp.InputError(error.message, file=path, line=error.line, field=error.field) from None
 
@@ -490,8 +468,15 @@ def _progress(what: str) -> Iterator[Callable[..., None]]:
 def _plan_report(made: wp.Plan) -> str:
     first = made.tomorrow()
     names = [str(name) for name in first["provider"]]
-    rows = list(zip(names, map(_whole, first["messages"]), map(_whole, first["per_hour"]), strict=True))
-    day = _table((_day(made.first_day()), "messages", "per hour"), rows)
+    headers = [_day(made.first_day()), "messages", "per hour"]
+    columns = [names, map(_whole, first["messages"]), map(_whole, first["per_hour"])]
+    if len(made.schedule.segments) > 1:  # whom, most engaged first
+        whom = made.recipients().pivot(index="provider", columns="segment", values="messages")
+        for segment in made.schedule.segments:
+            if segment in whom:
+                headers.append(segment)
+                columns.append(map(_whole, whom[segment].reindex(names, fill_value=0).fillna(0)))
+    day = _table(headers, list(zip(*columns, strict=True)))
     return "\n\n".join([made.summary(), day, _ramp(made.schedule)])
 
 
@@ -525,22 +510,33 @@ def _forecast_report(forecast: wp.Forecast) -> str:
 
 
 def _comparison_report(comparison: wp.Comparison) -> str:
+    frame = comparison.to_frame()
+    deadline = bool(frame["by_deadline"].notna().any())
     rows = [
         (
-            str(row["name"]),
+            _short(str(row["name"])),
             "reacts" if row["reaction"] else "blindly",
             *(_days(row[q]) for q in ("q10", "q50", "q90")),
             _percent(row["missing"]),
+            *((_percent(row["by_deadline"]),) if deadline else ()),
+            f"{row['wrong_days']:.1f}",
             f"{row['throttled_providers']:.1f}",
+            _percent(row["p_421"]),
+            f"{row['delay']:.1f} h",
             _percent(row["delayed"]),
             _percent(row["lost"]),
         )
-        for row in comparison.to_frame().to_dict("records")
+        for row in frame.to_dict("records")
     ]
-    headers = (
-        "schedule", "sender", "days: 10 %", "50 %", "90 %", "never", "throttled at", "mail late", "mail lost",
-    )  # fmt: skip
-    return "\n\n".join([comparison.summary(), _table(headers, rows, left=2)])
+    by = ("in time",) if deadline else ()
+    when = ("days: 10 %", "50 %", "90 %", "never", *by)
+    headers = ("schedule", "sender", *when, "throttled", "at", "421s", "delay", "late", "lost")
+    legend = "throttled: days, summed over the providers; at: providers; 421s: first attempts; late, lost: of all mail"
+    return "\n\n".join([comparison.summary(), _table(headers, rows, left=2), legend])
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:23]}…"
 
 
 def _audience_report(found: wp.AddressList) -> str:

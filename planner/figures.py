@@ -16,6 +16,8 @@ import numpy as np
 from plotly.graph_objects import Bar, Figure, Heatmap, Scatter
 from plotly.subplots import make_subplots
 
+from planner.vocabulary import day_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -24,6 +26,7 @@ __all__ = [
     "Figure",
     "bands",
     "comparison",
+    "date_ranges",
     "deferral_heat_map",
     "deferrals_by_cause",
     "delays",
@@ -67,6 +70,7 @@ _UNITS = {
     "established": "Established volume (messages a day)",
     "reputation": "Reputation (0 to 1)",
     "delay_seconds": "Delay (seconds, summed over messages)",
+    "rested_seconds": "Rest before the first attempt (seconds, summed over messages)",
     "trouble_share": "Trouble share of the day",
     "p_421": "First attempts deferred (share)",
     "wrong_days": "Chance of a wrong day",
@@ -193,12 +197,14 @@ def frontier(frame: pd.DataFrame, provider: str = "all", plan_days: float | None
     return _told(figure, rows)
 
 
-def comparison(frame: pd.DataFrame) -> Figure:
-    """Draw schedules as small multiples on one time axis, marked where they would be deferred.
+def comparison(frame: pd.DataFrame, target: float | None = None, deadline: date | None = None) -> Figure:
+    """Draw schedules as small multiples on one time axis and one scale, marked where they would be deferred.
 
     Parameters
     ----------
     frame : frame with columns name, date, volume (messages/day), p_deferred (in [0, 1])
+    target : float, messages/day, optional
+    deadline : date, optional
 
     Returns
     -------
@@ -207,8 +213,55 @@ def comparison(frame: pd.DataFrame) -> Figure:
     groups = list(_groups(frame, "name"))
     figure = _multiples([name for name, _ in groups], "Messages a day")
     for number, (name, rows) in enumerate(groups):
-        _add_other(figure, rows, name, row=number + 1, colour=PALETTE[number % len(PALETTE)])
+        dash = DASHES[number % len(DASHES)]
+        _add_other(figure, rows, name, row=number + 1, colour=PALETTE[number % len(PALETTE)], dash=dash)
+        if target is not None:
+            text = (
+                {"annotation_text": f"Target {target:,.0f}", "annotation_position": "top left"} if number == 0 else {}
+            )
+            figure.add_hline(
+                target, line={"color": _NEUTRAL, "dash": "dash", "width": 1}, row=number + 1, col=1, **text
+            )
+    if deadline is not None and groups:
+        _add_deadline(figure, deadline)
+    highest = max([1.0, target or 0.0, *frame["volume"]])
+    figure.update_yaxes(range=[0, 1.1 * highest])
     figure.update_layout(showlegend=False)
+    return _told(figure, frame)
+
+
+def date_ranges(frame: pd.DataFrame, end: date, deadline: date | None = None) -> Figure:
+    """Draw when each schedule reaches the target: 8 times in 10 within the bar, half the time by the mark.
+
+    Parameters
+    ----------
+    frame : frame with columns name, reaction (bool), q10, q50, q90 (dates, None for never)
+    end : date
+        Last day that was simulated; who arrives later or never is drawn up to there, with an arrow.
+    deadline : date, optional
+
+    Returns
+    -------
+    Figure
+    """
+    names = [_text(name) for name in dict.fromkeys(frame["name"])]
+    height = 190 + 44 * max(len(names), 1)
+    figure = _figure("", "Day the target is reached", height=height, hovermode="closest")
+    for reacts, label, symbol, dash in (
+        (True, "with reaction", "circle", "solid"),
+        (False, "if nobody reacts", "x", "dot"),
+    ):
+        rows = frame[frame["reaction"].astype(bool) == reacts]
+        for row in rows.itertuples():
+            _add_range(figure, row, names.index(_text(row.name)) + (-0.15 if reacts else 0.15), end, dash)
+        if len(rows):
+            places = [names.index(_text(name)) + (-0.15 if reacts else 0.15) for name in rows["name"]]
+            _add_medians(figure, rows, places, end, label, symbol)
+    if deadline is not None:
+        _add_deadline(figure, deadline)
+    figure.update_yaxes(
+        title=None, tickformat="", tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6]
+    )
     return _told(figure, frame)
 
 
@@ -411,10 +464,54 @@ def _edge(
     )
 
 
-def _add_other(figure: Figure, other: pd.DataFrame, name: str, row: int | None = None, colour: str = _ALARM) -> None:
+def _add_range(figure: Figure, row: Any, place: float, end: date, dash: str) -> None:
+    """Draw from the 10 % to the 90 % day, to the end of what was simulated where it lies beyond."""
+    line = {"color": _NEUTRAL, "width": 4, "dash": dash}
+    low, high = (end if _missing(day) else day for day in (row.q10, row.q90))
+    figure.add_trace(_edge([low, high], [place] * 2, None, None, line=line))
+    if _missing(row.q90):
+        mark = {"symbol": "triangle-right", "size": 11, "color": _ALARM}
+        figure.add_trace(Scatter(x=[end], y=[place], mode="markers", marker=mark, showlegend=False, hoverinfo="skip"))
+
+
+def _add_medians(figure: Figure, rows: pd.DataFrame, places: list[float], end: date, label: str, symbol: str) -> None:
+    said = [
+        f"{_text(row.name)}, {label}<br>median {_said(row.q50)}"
+        f"<br>8 times in 10 from {_said(row.q10)} to {_said(row.q90)}"
+        for row in rows.itertuples()
+    ]
+    figure.add_trace(
+        Scatter(
+            x=[end if _missing(day) else day for day in rows["q50"]],
+            y=places,
+            customdata=said,
+            name=f"Median {label}",
+            mode="markers",
+            marker={"symbol": symbol, "size": 10, "color": PALETTE[0]},
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+
+
+def _missing(day: object) -> bool:
+    return not isinstance(day, date) or day != day  # pandas' missing date is not itself
+
+
+def _said(day: Any) -> str:
+    return "later or never" if _missing(day) else day_text(day)
+
+
+def _add_other(
+    figure: Figure,
+    other: pd.DataFrame,
+    name: str,
+    row: int | None = None,
+    colour: str = _ALARM,
+    dash: str = "dash",
+) -> None:
     place = {} if row is None else {"row": row, "col": 1}
     likely = other[other["p_deferred"] > DEFERRED_ABOVE]
-    line = {"color": colour, "width": 2.5, "dash": "dash" if row is None else "solid"}
+    line = {"color": colour, "width": 2.5, "dash": dash}
     chance = [100 * p for p in other["p_deferred"]]
     figure.add_trace(
         Scatter(

@@ -136,6 +136,16 @@ class Audience(Checked):
         return self
 
     @model_validator(mode="after")
+    def _capped_where_counted(self) -> Self:
+        for number, segment in enumerate(self.segments):
+            if segment.max_per_week is not None and self.size is None:
+                text = (
+                    f"audience.segments[{number}].max_per_week needs audience.size. Write how many addresses there are."
+                )
+                raise refusal(text, "size")
+        return self
+
+    @model_validator(mode="after")
     def _divided_over_known_segments(self) -> Self:
         refuse_strangers(self.engagement, self.providers, "audience.engagement", "engagement")
         for provider, parts in self.engagement.items():
@@ -180,6 +190,12 @@ class Audience(Checked):
 
     def _row(self, parts: dict[str, float]) -> Floats:
         return _normalised(parts.get(name, 0.0) for name in self.segment_names)
+
+    def addresses(self) -> Floats:
+        """Addresses by provider and segment, (providers, segments) float array; infinite where the size is unknown."""
+        size = np.inf if self.size is None else float(self.size)
+        shares = self.provider_shares()[:, None] * self.segment_shares_by_provider()
+        return np.where(shares > 0.0, size * np.maximum(shares, 1e-300), 0.0)
 
     def n_domains(self, provider: str) -> int:
         """Recipient domains of the audience behind a provider."""

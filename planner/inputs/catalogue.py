@@ -1,10 +1,10 @@
-"""Reads, checks and overlays the facts in data/: providers, published schedules, reactions."""
+"""Reads, checks and overlays the facts in data/: providers, published schedules, MTAs, reactions."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BeforeValidator, Field, field_validator
 
 from planner.errors import InputError
+from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, Number, Text, Whole, refusal, unknown
 from planner.inputs.layers import Entry, Problems, files, gathered, joined, strangers
+from planner.inputs.mta import Mta
 from planner.inputs.provider import (
     ITEMS,
     PARAMETER_INFO,
@@ -29,6 +31,11 @@ from planner.inputs.reaction import Reaction
 from planner.resources import data_folder, user_catalogue
 
 Result = TypeVar("Result")
+
+Priors = Mapping[str, Mapping[str, Prior | Mapping[str, Any]]]
+"""Priors of somebody's own by provider and parameter: whole ones, or low, typical and high."""
+
+_OWN = "changed by hand"
 
 ALL = "all"
 DEFAULT = "default"
@@ -106,6 +113,8 @@ class Catalogue:
     ----------
     providers : dict of Provider, by id
     schedules : dict of PublishedSchedule, by id
+    mtas : dict of Mta, by id
+        Retry rules of mail servers and sending services as they come, and of advice.
     reactions : dict of Reaction, by id
     loadings : dict of float, by parameter, in [-1, 1]
         Correlation of a parameter's normal score with strictness; parameters that are not named have 0.
@@ -115,6 +124,7 @@ class Catalogue:
 
     providers: dict[str, Provider]
     schedules: dict[str, PublishedSchedule]
+    mtas: dict[str, Mta]
     reactions: dict[str, Reaction]
     loadings: dict[str, float]
     world_share: float
@@ -143,6 +153,16 @@ class Catalogue:
         300.0
         """
         return _known("schedule", id, self.schedules)
+
+    def mta(self, id: str) -> Mta:  # noqa: A002 - as above
+        """Mail server, sending service or advice with this id; InputError when there is none.
+
+        Examples
+        --------
+        >>> catalogue().mta("powermta").retry.first_seconds["limit"]
+        600.0
+        """
+        return _known("MTA", id, self.mtas)
 
     def reaction(self, id: str) -> Reaction:  # noqa: A002 - as above
         """Reaction with this id; InputError when there is none.
@@ -181,6 +201,40 @@ class Catalogue:
         suffixes = (".".join(labels[n:]) for n in range(len(labels)))
         return next((self._by_mx[suffix] for suffix in suffixes if suffix in self._by_mx), None)
 
+    def changed(self, priors: Priors) -> Catalogue:
+        """Make a catalogue in which some priors are somebody's own.
+
+        Parameters
+        ----------
+        priors : mapping of provider to mapping of parameter to Prior or its points
+            Points are a mapping with low, typical and high; shape and unit stay, where the shape can hold them.
+
+        Raises
+        ------
+        InputError
+            When a provider or parameter is unknown, or the points cannot be; names the field.
+
+        Examples
+        --------
+        >>> own = catalogue().changed({"gmail": {"cold_allowance": {"low": 500, "typical": 900, "high": 2000}}})
+        >>> own.provider("gmail").priors["cold_allowance"].typical
+        900.0
+        """
+        return replace(self, providers=self.providers | {name: self._with(name, own) for name, own in priors.items()})
+
+    def _with(self, name: str, own: Mapping[str, Prior | Mapping[str, Any]]) -> Provider:
+        provider, rows = self.provider(name), {}
+        for parameter, row in own.items():
+            if parameter not in PARAMETER_INFO:
+                raise InputError(unknown("parameter", parameter, PARAMETERS), field=f"priors.{name}.{parameter}")
+            rows[parameter] = row if isinstance(row, Prior) else _own_points(provider.priors[parameter], parameter, row)
+        data = {field: getattr(provider, field) for field in type(provider).model_fields}
+        try:
+            return validated(Provider, data | {"priors": provider.priors | rows})
+        except InputError as error:
+            place = (error.field or "priors").removeprefix("priors")
+            raise InputError(f"{provider.name}: {error.message}", field=f"priors.{name}{place}") from None
+
     @cached_property
     def _by_domain(self) -> dict[str, str]:
         return {domain: one.id for one in self.providers.values() for domain in one.domains}
@@ -188,6 +242,24 @@ class Catalogue:
     @cached_property
     def _by_mx(self) -> dict[str, str]:
         return {suffix: one.id for one in self.providers.values() for suffix in one.mx}
+
+
+def own_rows(priors: Priors) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return somebody's own priors as plain values that JSON knows."""
+    return {
+        name: {one: row.model_dump(mode="json") if isinstance(row, Prior) else dict(row) for one, row in rows.items()}
+        for name, rows in priors.items()
+    }
+
+
+def _own_points(usual: Prior, parameter: str, points: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a person's own points as a prior's fields, in a shape that holds them."""
+    info, shape = PARAMETER_INFO[parameter], usual.shape
+    if len({points.get(name) for name in ("low", "typical", "high")}) == 1:
+        shape = "fixed"
+    elif shape == "fixed":
+        shape = "logit-normal" if info.highest <= 1 else "lognormal_above_one" if info.lowest >= 1 else "lognormal"
+    return {"note": _OWN, **points, "shape": shape, "unit": usual.unit}
 
 
 def _known(what: str, name: str, among: dict[str, Result]) -> Result:
@@ -315,6 +387,7 @@ def _assembled(own: Path | None) -> tuple[Catalogue | None, Problems]:
         return None, found
     providers = _each(entries["providers"], lambda entry: _provider(entry, row), found)
     schedules = _each(entries["schedules"], _schedule, found)
+    mtas = _each(entries["mtas"], _mta, found)
     reactions = found.attempt(_reactions, entries["reactions"]["reactions"])
     strictness = found.attempt(_strictness, entries["strictness"]["strictness"])
     found.extend(_claims(providers, entries["providers"]))
@@ -322,7 +395,7 @@ def _assembled(own: Path | None) -> tuple[Catalogue | None, Problems]:
     found.extend(_copies(schedules, entries["schedules"]))
     if reactions is None or strictness is None:
         return None, found
-    return Catalogue(providers, schedules, reactions, strictness.loadings, strictness.world_share), found
+    return Catalogue(providers, schedules, mtas, reactions, strictness.loadings, strictness.world_share), found
 
 
 def _each(entries: dict[str, Entry], make: Callable[[Entry], Result], found: Problems) -> dict[str, Result]:
@@ -336,6 +409,10 @@ def _default_row(entry: Entry) -> _DefaultRow:
 
 def _schedule(entry: Entry) -> PublishedSchedule:
     return entry.checked(PublishedSchedule, entry.data)
+
+
+def _mta(entry: Entry) -> Mta:
+    return entry.checked(Mta, entry.data)
 
 
 def _strictness(entry: Entry) -> _Strictness:
@@ -460,7 +537,7 @@ def main(arguments: list[str]) -> int:
     if found:
         return 2
     facts = catalogue(folder)
-    counts = f"{len(facts.providers)} providers, {len(facts.schedules)} schedules"
+    counts = f"{len(facts.providers)} providers, {len(facts.schedules)} schedules, {len(facts.mtas)} MTAs"
     sys.stdout.write(f"{counts}, {len(facts.reactions)} reactions: nothing is wrong.\n")
     return 0
 

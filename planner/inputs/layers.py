@@ -18,10 +18,10 @@ from planner.inputs.yamlfile import read
 Model = TypeVar("Model", bound=BaseModel)
 Result = TypeVar("Result")
 
-KINDS = ("providers", "schedules")
+KINDS = ("providers", "schedules", "mtas")
 SINGLE = ("reactions", "strictness")
 SUFFIXES = (".yaml", ".yml", ".json")
-_ELSEWHERE = ("examples", "mtas", "replies")  # in data/, but no concern of this module
+_ELSEWHERE = ("examples", "replies")  # in data/, but no concern of this module
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _REQUIRED, _RECOMMENDED = "authentication_required", "authentication_recommended"
 # Groups that are laid over one another key by key, so many levels deep; other fields are replaced as a whole.

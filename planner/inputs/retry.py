@@ -41,7 +41,7 @@ class RetryPolicy(Checked):
 
     Attempt 0 waits ``first(cause)``, attempt ``k >= 1`` waits ``interval(k)`` whatever the cause; jitter
     multiplies a wait by U(1-j, 1+j). A message whose next attempt would nominally come after its lifetime
-    expires at once.
+    expires at once. Waits that form no geometric series are listed in ``intervals_seconds``.
 
     Examples
     --------
@@ -74,6 +74,13 @@ class RetryPolicy(Checked):
         14_400.0,
         title="Longest wait",
         description="Waits after the second attempt grow no longer than this.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    intervals_seconds: tuple[Seconds, ...] = Field(
+        (),
+        max_length=MAX_ATTEMPTS,
+        title="Later waits, one by one",
+        description="After each attempt from the second on; the last one repeats. Replaces growth and longest wait.",
         json_schema_extra={"unit": "seconds"},
     )
     jitter: Number = Field(
@@ -126,7 +133,12 @@ class RetryPolicy(Checked):
         return np.array([self.first_seconds[cause] for cause in Cause])
 
     def interval(self, k: int) -> float:
-        """Wait in seconds after attempt ``k >= 1``, before jitter: min(cap, largest first × growth**k)."""
+        """Wait in seconds after attempt ``k >= 1``, before jitter.
+
+        The k-th of the list, or its last, where there is one; else min(cap, largest first × growth**k).
+        """
+        if self.intervals_seconds:
+            return self.intervals_seconds[min(k, len(self.intervals_seconds)) - 1]
         largest = max(self.first_seconds.values())
         grown = log(largest) + k * log(self.growth)  # a power of hundreds would overflow
         return self.cap_seconds if grown >= log(self.cap_seconds) else largest * self.growth**k

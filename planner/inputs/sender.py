@@ -63,6 +63,10 @@ def _kind(value: Any) -> str:
 _ByProvider = Discriminator(_kind)
 Messages = Annotated[Whole, Field(ge=1, le=MAX_VOLUME)]
 MessagesOrNone = Annotated[Whole, Field(ge=0, le=MAX_VOLUME)]
+RateOrNone = Annotated[
+    Annotated[Number, Field(gt=0, le=0.2)] | None,
+    BeforeValidator(nothing_as(None)),
+]
 Past = Annotated[Number, Field(ge=0, le=MAX_VOLUME)]
 Idle = Annotated[Whole, Field(ge=0, le=3650)]
 PastVolume = Annotated[
@@ -170,6 +174,25 @@ class Authentication(Checked):
         return dict.fromkeys(cls.model_fields, word) if word in ("yes", "no", "unknown") else data
 
 
+class Limits(Checked):
+    """What the sender itself does not want to exceed, at any provider on any day."""
+
+    complaint_rate: RateOrNone = Field(
+        None,
+        title="Most complaints",
+        description="The day's mail goes to segments whose mixed complaint rate stays below this.",
+        examples=[0.001],
+        json_schema_extra={"unit": "complaints / delivered"},
+    )
+    hard_bounce_rate: RateOrNone = Field(
+        None,
+        title="Most hard bounces",
+        description="No day mails so many addresses for the first time that more than this share bounces.",
+        examples=[0.02],
+        json_schema_extra={"unit": "hard bounces / messages"},
+    )
+
+
 def _risk(value: Any) -> Any:
     if isinstance(value, str) and value.strip().lower() == "balanced":
         return "balanced"
@@ -275,6 +298,17 @@ class Sender(Checked):
         title="What the ramp does not take",
         description="skip: not sent; spread: added to later send days; hold: sent later, first in, "
         "first out; old_path: sent from the old IPs or the old provider.",
+    )
+    capacity: Annotated[Annotated[Whole, Field(ge=1, le=MAX_VOLUME)] | None, BeforeValidator(nothing_as(None))] = Field(
+        None,
+        title="Capacity",
+        description="Most messages a day over all providers that the IPs or the contract carry; empty for no limit.",
+        json_schema_extra={"unit": "messages/day"},
+    )
+    limits: Annotated[Limits, BeforeValidator(nothing_as({}))] = Field(
+        default_factory=Limits,
+        title="Own limits",
+        description="Complaint and hard-bounce rate that no provider's day may exceed.",
     )
     admissions: Annotated[dict[ProviderName, Day], BeforeValidator(nothing_as({}))] = Field(
         default_factory=dict,
@@ -537,32 +571,59 @@ class Sender(Checked):
             return np.array([float(value.get(name, 0)) for name in self.provider_names])
         return np.asarray(value * weights, dtype=float)
 
+    @property
+    def chooses(self) -> bool:
+        """Can the sender choose whom to mail? Not transactional mail, nor a list of unknown size."""
+        return self.audience.size is not None and self.kind == "marketing"
+
+    def allotment(self, n: int) -> Floats:
+        """Most messages that each segment takes on each of the first n days.
+
+        One message per address and day. A frequency cap is spread over the week as the demand is, so that
+        any seven days keep it.
+
+        Returns
+        -------
+        (providers, segments, n) float array, messages
+            Infinite where the sender cannot choose.
+        """
+        n_providers, n_segments = len(self.provider_names), len(self.audience.segments)
+        if not self.chooses:
+            return np.full((n_providers, n_segments, n), np.inf)
+        addresses = self.audience.addresses()[:, :, None]
+        per_week = np.array([segment.max_per_week or np.inf for segment in self.audience.segments])
+        demand = self.demand(n)
+        busiest = _busiest_week(self.demand(max(n, self.horizon_limit())))
+        share = demand / np.maximum(busiest, 1.0)[:, None]  # of the week, on each day
+        capped = addresses * np.where(np.isinf(per_week), 1.0, per_week)[:, None] * share[:, None, :]
+        return np.where(np.isinf(per_week)[:, None], addresses, np.minimum(addresses, capped))
+
     def mix(self, volume: Floats) -> Floats:
         """Share of each engagement segment in a day's mail, filled from the most engaged down.
 
-        A segment holds its share of the provider's addresses. Mail beyond the list goes to everybody alike,
-        and so does mail of a list of unknown size and transactional mail, which cannot choose. Days without
-        mail count as the most engaged segment's.
+        A segment takes its allotment. Mail beyond all of them goes to everybody alike, and so does mail of a
+        sender that cannot choose. Days without mail count as the most engaged segment's.
 
         Parameters
         ----------
         volume : (providers, days) float array, messages
+            On the first days from the start.
 
         Returns
         -------
         (providers, days, segments) float array
             Sums to 1 over the segments.
         """
-        shares = self.audience.segment_shares()
-        size = self.audience.size
-        everybody = np.broadcast_to(shares, (*volume.shape, len(shares)))
-        if size is None or self.kind == "transactional":
+        shares = self.audience.segment_shares_by_provider()[:, None, :]
+        everybody = np.broadcast_to(shares, (*volume.shape, shares.shape[2]))
+        if not self.chooses:
             return np.array(everybody)
-        capacity = size * self.shares()[:, None, None] * shares  # (providers, 1, segments)
-        taken = np.clip(volume[:, :, None] - (np.cumsum(capacity, axis=2) - capacity), 0.0, capacity)
-        taken[volume <= 0] = np.eye(len(shares))[0]
-        mixed = taken / taken.sum(axis=2, keepdims=True)
-        return np.asarray(np.where(volume[:, :, None] >= capacity.sum(axis=2, keepdims=True), everybody, mixed))
+        most = self.allotment(volume.shape[1]).transpose(0, 2, 1)
+        taken = np.clip(volume[:, :, None] - (np.cumsum(most, axis=2) - most), 0.0, most)
+        taken[volume <= 0] = np.eye(shares.shape[2])[0]
+        total = taken.sum(axis=2, keepdims=True)
+        mixed = taken / np.where(total > 0.0, total, 1.0)
+        return np.asarray(np.where(volume[:, :, None] >= most.sum(axis=2, keepdims=True), everybody, mixed))
 
     # --- the day
 
@@ -588,3 +649,9 @@ class Sender(Checked):
     def pace(self, slot_minutes: int = 15) -> Floats:
         """Share of the day's mail in each slot of the simulated day, (slots,) float array that sums to 1."""
         return pace(self._span, slot_minutes)
+
+
+def _busiest_week(demand: Floats) -> Floats:
+    """Largest sum of seven days in a row, (providers,), messages."""
+    sums = np.cumsum(demand, axis=1)
+    return np.asarray((sums - np.pad(sums, ((0, 0), (7, 0)))[:, : sums.shape[1]]).max(axis=1, initial=0.0))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS
+from planner.optimizer.allocation import reachable
 from planner.optimizer.referee import ramps
 from planner.simulation.forecast import REACHED
 from planner.vocabulary import WEEKDAYS, Floats, rounded, whole
@@ -27,7 +28,8 @@ class Answer:
     Attributes
     ----------
     name : str
-        'all_blacked_out', 'gate_closed', 'target_above_list' or 'cannot_grow'.
+        'all_blacked_out', 'gate_closed', 'target_above_list', 'frequency_caps', 'complaint_limit', 'capacity',
+        'hard_bounce_limit' or 'cannot_grow'.
     text : str
         What stands in the way.
     remedy : str
@@ -44,7 +46,13 @@ class Answer:
 
 def impossible(sender: Sender, n_days: int) -> tuple[Answer, ...]:
     """Return what the sender file alone shows to be impossible."""
-    return (*_blacked_out(sender, n_days), *_closed_gates(sender), *_above_list(sender))
+    return (
+        *_blacked_out(sender, n_days),
+        *_closed_gates(sender),
+        *_above_list(sender),
+        *_above_own_limits(sender, n_days),
+        *_bouncing_from_the_start(sender),
+    )
 
 
 def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, n_days: int) -> tuple[Answer, ...]:
@@ -60,7 +68,7 @@ def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats,
     drops : (providers,) float array, in [0, 1]
         Share of scenarios given up for it.
     """
-    targets = sender.targets()
+    targets = reachable(sender, n_days)  # what the sender's own limits forbid is answered by name
     slow = (volume.max(axis=1) < NEARLY * targets - 0.5) & (sender.demand(n_days).max(axis=1) > 0.0)
     if not slow.any():
         return ()
@@ -122,6 +130,57 @@ def _above_list(sender: Sender) -> tuple[Answer, ...]:
     )
 
 
+def _above_own_limits(sender: Sender, n_days: int) -> tuple[Answer, ...]:
+    """Tell which of the sender's own limits keeps the target out of reach, each tried alone."""
+    per = "a send" if sender.target.per == "send" else "a day"
+    targets = sender.targets()
+    found = []
+    segments = [one.model_dump() for one in sender.audience.segments]
+    lifted: dict[str, dict[str, Any]] = {
+        "frequency_caps": {"audience.segments": [one | {"max_per_week": None} for one in segments]},
+        "complaint_limit": {"limits.complaint_rate": None},
+        "capacity": {"capacity": None},
+    }
+    for name, (what, remedy) in _OWN_LIMITS.items():
+        others = {field: value for other, fields in lifted.items() if other != name for field, value in fields.items()}
+        most = reachable(sender.changed(others), n_days)
+        short = most < NEARLY * targets - 0.5
+        if short.any():
+            worst = int(np.argmin(np.where(targets > 0.0, most / np.maximum(targets, 1.0), 1.0)))
+            provider = catalogue().provider(sender.provider_names[worst])
+            text = (
+                f"{what} at most {whole(float(most.sum()))} messages {per} of {whole(float(targets.sum()))}; "
+                f"{provider.name} gets {whole(float(most[worst]))} of {whole(float(targets[worst]))}."
+            )
+            found.append(Answer(name, text, remedy, provider.id))
+    return tuple(found)
+
+
+def _bouncing_from_the_start(sender: Sender) -> tuple[Answer, ...]:
+    limit = sender.limits.hard_bounce_rate
+    rates = [segment.hard_bounce_rate for segment in sender.audience.segments]
+    first = rates[0] if sender.chooses else float(sender.audience.segment_shares() @ np.array(rates))
+    if limit is None or first <= limit:
+        return ()
+    text = f"On the first day every address is new, and {first:.2%} of those mailed first would bounce, above your own "
+    text += f"limit of {limit:.2%}: "
+    text += "nothing can be sent." if sender.kind == "transactional" else "the ramp begins with single messages."
+    return (Answer("hard_bounce_limit", text, "Clean this part of the list, or raise limits.hard_bounce_rate."),)
+
+
+_OWN_LIMITS = {
+    "frequency_caps": (
+        "The frequency caps of the segments allow",
+        "Raise max_per_week, or lower target.volume to what they allow.",
+    ),
+    "complaint_limit": (
+        "Your own limit on complaints allows",
+        "Clean the segments that complain most, or raise limits.complaint_rate.",
+    ),
+    "capacity": ("Your capacity carries", "Raise capacity, or lower target.volume to it."),
+}
+
+
 def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
     missing = [item for item in ITEMS if getattr(sender.authentication, item) == "no"]
     if not missing:
@@ -175,7 +234,7 @@ def _more_ips(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> s
 
 def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> bool:
     nested = ramps(sender, beliefs, n_days)
-    targets = sender.targets()
+    targets = reachable(sender, n_days)
     peaks = [
         each.volume[min(int(j * len(beliefs)), len(each.volume) - 1)].max()
         for each, j in zip(nested, drops, strict=True)

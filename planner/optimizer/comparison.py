@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.catalogue import catalogue
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
-from planner.inputs.schedule import Schedule
+from planner.inputs.retry import RetryPolicy
+from planner.inputs.schedule import Schedule, for_sender, published
 from planner.inputs.sender import Sender
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw
 from planner.simulation.forecast import FORMAT, MODEL_VERSION, Forecast, check_kind, quantiles, records, undamaged
 from planner.simulation.simulator import Progress, Retry, policies_of, simulate
-from planner.vocabulary import day_text, in_100
+from planner.vocabulary import Floats, day_text, in_100
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,32 @@ if TYPE_CHECKING:
     from planner.figures import Figure
 
 MEDIAN, LATE = 0.5, 0.9
+
+APART = 2.0
+"""Two schedules are told apart when their paired difference is above so many standard errors."""
+
+CIRCULAR = (
+    "Our beliefs were adjusted until the gentle published tables mostly work: that such a table does well here is no "
+    "evidence for it, and that a plan does better is none for the plan."
+)
+
+_MEASURES = ("days", "wrong_days", "lost")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A schedule with its own reaction or retry policies; what is left out is that of the whole comparison.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    reaction : Reaction, optional
+    retry : RetryPolicy or mapping of provider to RetryPolicy, optional
+    """
+
+    schedule: Schedule
+    reaction: Reaction | None = None
+    retry: Retry = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +75,11 @@ class Comparison:
         """Return a row per schedule, with reaction and without.
 
         Columns: name, reaction (bool), q10, q50, q90 (days to the target from the start, inf for never), missing
-        (probability of missing the horizon), throttled_providers (expected number with a wrong day), wrong_days
-        (mean number over providers), delayed, lost (shares of the mail), risk (the largest of any provider).
+        (probability of missing the horizon), by_deadline (probability, nan without a deadline), throttled_providers
+        (expected number with a wrong day), wrong_days (mean number of throttled days, summed over providers), p_421
+        (share of first attempts deferred, whatever the cause), delay (hours, mean of the mail deferred at first and
+        delivered in the end), delayed, lost (shares of the mail), lost_messages (mean number), risk (the largest of
+        any provider).
         """
         import pandas as pd
 
@@ -55,6 +87,23 @@ class Comparison:
             _row(name, forecasts is self.reacting, forecast)
             for forecasts in (self.reacting, self.blind)
             for name, forecast in forecasts.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def hit(self) -> pd.DataFrame:
+        """Tell who is hit: a row per schedule and provider, with reaction and without.
+
+        Columns: name, provider, reaction (bool), risk (probability of a wrong day), wrong_days (mean number), lost,
+        delayed (shares of the provider's mail), first_wrong (date of the first wrong day: the median of the scenarios
+        that have one; None where none has).
+        """
+        import pandas as pd
+
+        rows = [
+            row
+            for forecasts in (self.reacting, self.blind)
+            for name, forecast in forecasts.items()
+            for row in _hits(name, forecasts is self.reacting, forecast)
         ]
         return pd.DataFrame(rows)
 
@@ -70,36 +119,87 @@ class Comparison:
         volume = forecast.schedule.total.sum(axis=0)
         return pd.DataFrame({"date": forecast.days, "volume": volume, "p_deferred": p})
 
+    def differences(self, against: str | None = None) -> pd.DataFrame:
+        """Return how far each schedule lies from one of them, scenario by scenario, with reaction.
+
+        Parameters
+        ----------
+        against : str, optional
+            The earliest on average when left out.
+
+        Returns
+        -------
+        frame
+            name, against, what (days to the target, at most the horizon; wrong_days; lost, a share), mean, error
+            (standard error of the mean over the scenarios, whose luck both meet), apart (bool: the mean is above two
+            standard errors).
+        """
+        import pandas as pd
+
+        measured = {name: _measured(forecast) for name, forecast in self.reacting.items()}
+        other = self._earliest(measured)[0] if against is None else self._known(against)
+        rows = []
+        for name in self.reacting:
+            for what in _MEASURES:
+                mean, error = self._difference(measured, name, other, what)
+                row = {"name": name, "against": other, "what": what, "mean": mean, "error": error}
+                rows.append({**row, "apart": abs(mean) > APART * error})
+        return pd.DataFrame(rows)
+
     def verdict(self) -> str:
-        """Say in a sentence which schedule to take and why, judged with reaction."""
-        late = {name: _days(forecast, LATE) for name, forecast in self.reacting.items()}
-        median = {name: _days(forecast, MEDIAN) for name, forecast in self.reacting.items()}
-        best = min(late, key=lambda name: (late[name], median[name]))
-        if not np.isfinite(late[best]):
-            reach = {name: float(f.weights @ np.isfinite(f.reached_by_all)) for name, f in self.reacting.items()}
-            likely = max(reach, key=lambda name: reach[name])
-            return f"None reaches the target nine times in ten; {likely} is the likeliest, {in_100(reach[likely])}."
-        day = self.reacting[best].days[int(late[best])]
-        others = [name for name in late if name != best]
-        text = f"{best} is there nine times in ten by {day_text(day)}"
-        if not others:
-            return text + "."
-        return f"{text}; {', '.join(_behind(name, late[name] - late[best]) for name in others)}."
+        """Say in a sentence which schedule is there first and at which price, judged with reaction.
+
+        No schedule is called better than another unless their difference in the same scenarios exceeds two standard
+        errors.
+        """
+        measured = {name: _measured(forecast) for name, forecast in self.reacting.items()}
+        order = self._earliest(measured)
+        best = order[0]
+        tied = [name for name in order if name == best or not self._apart(measured, name, best, "days")]
+        later = [name for name in order if name not in tied]
+        if len(tied) > 1:
+            return self._draw(measured, tied, later)
+        text = f"{best} {'is there first' if later else 'is there'}, {self._arrival(best)}"
+        if not later:
+            return f"{text}."
+        gap = self._gap(measured, best, later[0])
+        also = f"; {_others(len(later) - 1)} after {best}, too" if len(later) > 1 else ""
+        return f"{text}: {gap} before {later[0]}, {self._price(measured, best, later[0])}{also}."
+
+    def note(self) -> str:
+        """Say what stands beside published tables; empty when none is compared."""
+        return CIRCULAR if any(_is_published(each.schedule, self.sender) for each in self.blind.values()) else ""
 
     def summary(self) -> str:
         """Say the verdict, and what happens to each schedule."""
         lines = [self.verdict()]
         lines += [f"{name}: {forecast.headline()}" for name, forecast in self.reacting.items()]
-        return "\n".join(lines)
+        return "\n".join([*lines, *filter(None, [self.note()])])
 
-    def plot(self) -> Figure:
-        """Return small multiples on one time axis: each schedule, marked where it would be deferred."""
+    def plot(self, what: str = "schedules") -> Figure:
+        """Return a Plotly figure, not yet shown.
+
+        Parameters
+        ----------
+        what : str
+            'schedules': small multiples on one time axis, each marked where it would be deferred; 'dates': when the
+            target is reached, 8 times in 10, with reaction and without.
+        """
         import pandas as pd
 
         from planner import figures
 
-        parts = [self.deferred_days(name).assign(name=name) for name in self.blind]
-        return figures.comparison(pd.concat(parts, ignore_index=True))
+        if what == "schedules":
+            parts = [self.deferred_days(name).assign(name=name) for name in self.blind]
+            target = float(self.sender.targets().sum())
+            return figures.comparison(pd.concat(parts, ignore_index=True), target, self.sender.target.by)
+        if what == "dates":
+            forecast = next(iter(self.blind.values()))
+            frame = self.to_frame()
+            for q in ("q10", "q50", "q90"):
+                frame[q] = [_date(forecast.days[0], day) for day in frame[q]]
+            return figures.date_ranges(frame, forecast.days[-1], self.sender.target.by)
+        raise InputError(f"A comparison has no plot '{what}'. It has: schedules, dates.")
 
     def assumptions(self) -> pd.DataFrame:
         """Priors the numbers rest on, with source and confidence."""
@@ -135,14 +235,74 @@ class Comparison:
         return cls(next(iter(reacting.values())).sender, reacting, blind)
 
     def _forecast(self, name: str) -> Forecast:
+        return self.blind[self._known(name)]
+
+    def _known(self, name: str) -> str:
         if name not in self.blind:
             raise InputError(f"The comparison has no '{name}'. It has: {', '.join(self.blind)}.")
-        return self.blind[name]
+        return name
+
+    # --- the verdict's parts
+
+    def _earliest(self, measured: Mapping[str, Mapping[str, Floats]]) -> list[str]:
+        """Names, the earliest on average first; whatever the order in which they were given."""
+        mean = {name: float(self.reacting[name].weights @ each["days"]) for name, each in measured.items()}
+        return sorted(mean, key=lambda name: (mean[name], name))
+
+    def _difference(
+        self, measured: Mapping[str, Mapping[str, Floats]], name: str, other: str, what: str
+    ) -> tuple[float, float]:
+        return paired(measured[name][what], measured[other][what], self.reacting[name].weights)
+
+    def _apart(self, measured: Mapping[str, Mapping[str, Floats]], name: str, other: str, what: str) -> bool:
+        mean, error = self._difference(measured, name, other, what)
+        return abs(mean) > APART * error
+
+    def _arrival(self, name: str) -> str:
+        forecast = self.reacting[name]
+        late = _days(forecast, LATE)
+        if np.isfinite(late):
+            return f"nine times in ten by {day_text(forecast.days[int(late)])}"
+        share = float(forecast.weights @ np.isfinite(forecast.reached_by_all))
+        return f"within the horizon in {in_100(share)} scenarios"
+
+    def _gap(self, measured: Mapping[str, Mapping[str, Floats]], best: str, other: str) -> str:
+        mean, error = self._difference(measured, other, best, "days")
+        never = not np.isfinite(self.reacting[other].reached_by_all).all()
+        least = "at least " if never else ""  # who never arrives is counted as arriving when the horizon ends
+        return f"{least}{_number(mean)} {'day' if _number(mean) == '1' else 'days'} on average (± {APART * error:.1f})"
+
+    def _price(self, measured: Mapping[str, Mapping[str, Floats]], best: str, other: str) -> str:
+        mine, theirs = (_row(name, True, self.reacting[name]) for name in (best, other))
+        days = f"with {mine['wrong_days']:.1f} throttled days against {theirs['wrong_days']:.1f}"
+        if not self._apart(measured, best, other, "wrong_days"):
+            days = f"with about as many throttled days ({mine['wrong_days']:.1f})"
+        if not self._apart(measured, best, other, "lost"):
+            return f"{days} and about as much lost mail ({_share(mine['lost'])})"
+        return f"{days} and {_share(mine['lost'])} of the mail lost against {_share(theirs['lost'])}"
+
+    def _draw(self, measured: Mapping[str, Mapping[str, Floats]], tied: Sequence[str], later: Sequence[str]) -> str:
+        """Say that some cannot be told apart by their day, and by what else they can."""
+        text = f"{_listed(tied)} cannot be told apart by the day they reach the target ({self._arrival(tied[0])})"
+        for what, says in (("wrong_days", "has the fewest throttled days"), ("lost", "loses the least mail")):
+            value = {name: float(self.reacting[name].weights @ measured[name][what]) for name in tied}
+            gentle, *others = sorted(tied, key=lambda name: (value[name], name))
+            if all(self._apart(measured, gentle, other, what) for other in others):
+                rows = [_row(name, True, self.reacting[name]) for name in (gentle, others[0])]
+                mine, theirs = (_share(row[what]) if what == "lost" else f"{row[what]:.1f}" for row in rows)
+                text += f", but {gentle} {says}: {mine} against {theirs}"
+                break
+        else:
+            text += ", nor by throttled days or lost mail"
+        if later:
+            text += f"; {later[0]} comes {self._gap(measured, tied[0], later[0])} after {tied[0]}"
+            text += f", and {_others(len(later) - 1)} after {tied[0]}, too" if len(later) > 1 else ""
+        return f"{text}."
 
 
 def compare(
     sender: Sender,
-    candidates: Mapping[str, Plan | Schedule],
+    candidates: Mapping[str, Plan | Schedule | Candidate],
     *,
     reaction: Reaction = DEFAULT_REACTION,
     retry: Retry = None,
@@ -156,8 +316,8 @@ def compare(
     Parameters
     ----------
     sender : Sender
-    candidates : mapping of name to Plan or Schedule
-        A plan comes with its own retry policies and reaction.
+    candidates : mapping of name to Plan, Schedule or Candidate
+        A plan comes with its own retry policies and reaction, a candidate with those that it names.
     reaction : Reaction
         For the bare schedules.
     retry : RetryPolicy or mapping, optional
@@ -172,7 +332,7 @@ def compare(
     Returns
     -------
     Comparison
-        All schedules over the longest horizon among them; a shorter one holds its last week.
+        All schedules over the longest horizon among them; a shorter one holds its largest day.
 
     Raises
     ------
@@ -182,23 +342,27 @@ def compare(
     if not candidates:
         raise InputError("There is nothing to compare. Give at least one plan or schedule.")
     believed = beliefs or draw(sender, scenarios, seed)
-    n_days = max(len(_schedule(each).dates) for each in candidates.values())
+    given = {name: _candidate(each, sender) for name, each in candidates.items()}
+    n_days = max(len(each.schedule.dates) for each in given.values())
+    judged: list[tuple[Schedule, dict[str, RetryPolicy], Reaction | None, Forecast]] = []
     reacting: dict[str, Forecast] = {}
     blind: dict[str, Forecast] = {}
-    for i, (name, each) in enumerate(candidates.items()):
-        schedule = extended(_schedule(each), sender, n_days)
-        own_retry = each.retry if isinstance(each, Plan) else policies_of(sender, retry)
-        own_reaction = each.reaction if isinstance(each, Plan) else reaction
-        for j, (forecasts, reacts) in enumerate(((reacting, own_reaction), (blind, None))):
-            forecasts[name] = simulate(
+    for i, (name, each) in enumerate(given.items()):
+        schedule = extended(each.schedule, sender, n_days)
+        policies = policies_of(sender, retry if each.retry is None else each.retry)
+        own = reaction if each.reaction is None else each.reaction
+        for j, (forecasts, reacts) in enumerate(((reacting, own), (blind, None))):
+            same = next((known[3] for known in judged if known[:3] == (schedule, policies, reacts)), None)
+            forecasts[name] = same or simulate(
                 sender,
                 schedule,
-                own_retry,
+                policies,
                 reaction=reacts,
                 beliefs=believed,
                 seed=seed,
-                progress=_part(progress, 2 * i + j, 2 * len(candidates)),
+                progress=_part(progress, 2 * i + j, 2 * len(given)),
             )
+            judged.append((schedule, policies, reacts, forecasts[name]))
     return Comparison(sender, reacting, blind)
 
 
@@ -217,18 +381,73 @@ def extended(schedule: Schedule, sender: Sender, n_days: int) -> Schedule:
     return Schedule(schedule.providers, schedule.segments, sender.dates(n_days), volume)
 
 
-def _schedule(candidate: Plan | Schedule) -> Schedule:
-    if isinstance(candidate, Plan):
-        return candidate.schedule
-    if isinstance(candidate, Schedule):
-        return candidate
-    raise InputError(f"Cannot compare a {type(candidate).__name__}. Give a plan or a schedule.")
+def paired(values: Floats, others: Floats, weights: Floats) -> tuple[float, float]:
+    """Mean difference of two results of the same scenarios, and its standard error.
+
+    Parameters
+    ----------
+    values, others : (scenarios,) float arrays
+    weights : (scenarios,) float array, sum 1
+
+    Returns
+    -------
+    mean, error : float
+        The error is that of a weighted mean of independent scenarios, infinite for a single one.
+
+    Examples
+    --------
+    >>> paired(np.array([3.0, 5.0]), np.array([1.0, 1.0]), np.array([0.5, 0.5]))
+    (3.0, 1.0)
+    """
+    difference = values - others
+    mean = float(weights @ difference)
+    spread = float((weights**2) @ (difference - mean) ** 2)
+    left = 1.0 - float(weights @ weights)
+    if spread == 0.0 and left > 0.0:
+        return mean, 0.0
+    return mean, float(np.sqrt(spread / left)) if left > 0.0 else float("inf")
+
+
+def _candidate(each: Plan | Schedule | Candidate, sender: Sender) -> Candidate:
+    """Bring whatever is compared into one form, in the sender's order."""
+    if isinstance(each, Plan):
+        return Candidate(for_sender(each.schedule, sender), each.reaction, each.retry)
+    if isinstance(each, Schedule):
+        return Candidate(for_sender(each, sender))
+    if isinstance(each, Candidate):
+        return Candidate(for_sender(each.schedule, sender), each.reaction, each.retry)
+    raise InputError(f"Cannot compare a {type(each).__name__}. Give a plan, a schedule or a Candidate.")
+
+
+def _is_published(schedule: Schedule, sender: Sender) -> bool:
+    """Tell whether a schedule is a published table of the catalogue as the sender would follow it."""
+    for name, one in catalogue().schedules.items():
+        n = min(one.length, len(schedule.dates))
+        table = published(name, sender, n).total
+        if np.array_equal(schedule.total[:, :n], table) and not np.array_equal(table, sender.demand(n)):
+            return True  # where nothing rises, every table is the same
+    return False
+
+
+def _measured(forecast: Forecast) -> dict[str, Floats]:
+    """What each scenario says of a schedule, (scenarios,) float arrays by measure."""
+    injected = forecast.injected.sum(axis=(1, 2))
+    return {
+        "days": np.minimum(forecast.reached_by_all, float(len(forecast.days))),
+        "wrong_days": forecast.wrong_days().sum(axis=(1, 2)).astype(float),
+        "lost": (forecast.blocked + forecast.expired).sum(axis=(1, 2)) / np.maximum(injected, 1.0),
+    }
 
 
 def _row(name: str, reaction: bool, forecast: Forecast) -> dict[str, Any]:
     totals = forecast.totals()
     sent = max(1.0, float(totals["injected"].sum()))
     q10, q50, q90 = quantiles(forecast.reached_by_all, forecast.weights, (0.1, MEDIAN, LATE))
+    by = forecast.sender.target.by
+    lost = float((totals["blocked"] + totals["expired"]).sum())
+    delays = forecast.delay()
+    late = float(delays["messages"].sum())
+    hours = float((delays["messages"] * delays["mean"]).sum()) / 3600
     return {
         "name": name,
         "reaction": reaction,
@@ -236,24 +455,71 @@ def _row(name: str, reaction: bool, forecast: Forecast) -> dict[str, Any]:
         "q50": float(q50),
         "q90": float(q90),
         "missing": float(forecast.weights @ ~np.isfinite(forecast.reached_by_all)),
+        "by_deadline": float("nan") if by is None else forecast.p_by(by),
         "throttled_providers": float(totals["risk"].sum()),
         "wrong_days": float(totals["wrong_days"].sum()),
+        "p_421": float(totals["first_4xx"].sum()) / sent,
+        "delay": hours / late if late else 0.0,
         "delayed": float(totals["delayed"].sum()) / sent,
-        "lost": float((totals["blocked"] + totals["expired"]).sum()) / sent,
+        "lost": lost / sent,
+        "lost_messages": lost,
         "risk": float(totals["risk"].max()),
     }
+
+
+def _hits(name: str, reaction: bool, forecast: Forecast) -> list[dict[str, Any]]:
+    totals = forecast.totals()
+    wrong = forecast.wrong_days()
+    sent = np.maximum(1.0, totals["injected"].to_numpy())
+    lost = (totals["blocked"] + totals["expired"]).to_numpy() / sent
+    return [
+        {
+            "name": name,
+            "provider": provider,
+            "reaction": reaction,
+            "risk": float(totals["risk"][p]),
+            "wrong_days": float(totals["wrong_days"][p]),
+            "lost": float(lost[p]),
+            "delayed": float(totals["delayed"][p] / sent[p]),
+            "first_wrong": _first_wrong(wrong[:, p], forecast),
+        }
+        for p, provider in enumerate(forecast.providers)
+    ]
+
+
+def _first_wrong(wrong: Any, forecast: Forecast) -> date | None:
+    """Median date of the first wrong day among the scenarios that have one; wrong (scenarios, days)."""
+    some = wrong.any(axis=1)
+    if not (some & (forecast.weights > 0.0)).any():
+        return None
+    weights = forecast.weights[some] / forecast.weights[some].sum()
+    return forecast.days[int(quantiles(wrong[some].argmax(axis=1), weights, (MEDIAN,))[0])]
+
+
+def _date(start: date, days: float) -> date | None:
+    return start + timedelta(days=int(days)) if np.isfinite(days) else None
 
 
 def _days(forecast: Forecast, q: float) -> float:
     return float(quantiles(forecast.reached_by_all, forecast.weights, (q,))[0])
 
 
-def _behind(name: str, days: float) -> str:
-    if not np.isfinite(days):
-        return f"{name} is not there that surely within the horizon"
-    if days == 0:
-        return f"{name} is there on the same day"
-    return f"{name} needs {int(days)} more {'day' if days == 1 else 'days'}"
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
+def _share(share: float) -> str:
+    if 0.0 < share < 0.0005:
+        return "less than 0.1 %"
+    return f"{100 * share:.1f} %"
+
+
+def _others(n: int) -> str:
+    return "the other one comes" if n == 1 else f"the other {n} come"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _part(progress: Progress | None, i: int, n: int) -> Progress | None:

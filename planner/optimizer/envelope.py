@@ -22,12 +22,28 @@ class Nested(NamedTuple):
     """Ramps of one provider after 0, 1, 2 … scenarios were given up; each contains the one before.
 
     `volume` (drops + 1, days) float array, whole messages; `dropped` (drops,) scenario given up at each step;
-    `binding` (drops + 1, days) int array: scenario that caps the day, -1 where the demand does.
+    `binding` (drops + 1, days) int array: scenario that caps the day, `DEMAND` or `BOUNCES`.
     """
 
     volume: Floats
     dropped: Floats
     binding: Floats
+
+
+DEMAND, BOUNCES = -1, -2
+"""Who caps a day if no scenario does: what is wanted, or the sender's own limit on hard bounces."""
+
+
+class Contacts(NamedTuple):
+    """How a day's mail fills the segments, for the sender's own limit on hard bounces; G segments.
+
+    `most` (G, days) float array, messages that a segment takes, most engaged first; `hard_bounce_rate` (G,) float
+    array; `limit` share of the day's mail that may bounce, only first contacts do.
+    """
+
+    most: Floats
+    hard_bounce_rate: Floats
+    limit: float
 
 
 def nested_ramps(
@@ -38,6 +54,8 @@ def nested_ramps(
     hours: float,
     most: int,
     upto: float = 0.0,
+    contacts: Contacts | None = None,
+    fixed: Floats | None = None,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -58,14 +76,58 @@ def nested_ramps(
         How many scenarios to give up at most.
     upto : float, messages/day
         Mail that was not sent adds to the demand of later days up to this; 0 where it does not.
+    contacts : Contacts, optional
+        Where the sender limits its hard bounces.
+    fixed : (days,) float array, messages, optional
+        Volumes that are decided already, negative where they are not. What a scenario refuses of such a day
+        counts as excess there; what it takes builds its memory.
 
     Returns
     -------
     Nested
         Ends early when the demand alone limits the ramp.
     """
-    volume, dropped, binding, n = _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most)
+    wish = Wish(
+        demand,
+        upto,
+        np.full(len(demand), -1.0) if fixed is None else fixed,
+        complaint_rate,
+        hard_bounce_rate,
+        hours,
+        contacts or Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf),
+    )
+    volume, dropped, binding, n = _nested(world, wish, most)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
+
+
+def tolerated_along(
+    world: Floats, volume: Floats, complaint_rate: Floats, hard_bounce_rate: Floats, hours: float
+) -> Floats:
+    """Return what every scenario tolerates on each day of a ramp that is followed to the letter.
+
+    Parameters
+    ----------
+    world, complaint_rate, hard_bounce_rate, hours
+        As for `nested_ramps`.
+    volume : (days,) float array, messages
+
+    Returns
+    -------
+    (days, scenarios) float array, messages
+    """
+    return np.asarray(_along(world, volume, complaint_rate, hard_bounce_rate, hours))
+
+
+class Wish(NamedTuple):
+    """What is wanted of one provider; see the parameters of `nested_ramps`."""
+
+    demand: Any
+    upto: float
+    decided: Any
+    complaint_rate: Any
+    hard_bounce_rate: Any
+    hours: float
+    contacts: Any
 
 
 class _Track(NamedTuple):
@@ -82,18 +144,93 @@ class _Track(NamedTuple):
 
 
 @compiled
-def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, track, tolerated):  # type: ignore[no-untyped-def]
+def _tolerated(world, s, memory, hours):  # type: ignore[no-untyped-def]
+    """What a scenario tolerates of a day that begins with this `memory` (5, scenarios), messages."""
+    today = tolerated_today(world, s, memory[0, s], memory[1, s])
+    accepts = 1.0 if memory[1, s] >= world[W_BLOCK_BELOW, s] else 0.0
+    return today * min(1.0, world[W_HOURLY_SHARE, s] * hours) * accepts
+
+
+@compiled
+def _sleep(world, d, sure, bounced, complaint_rate, decided, hours, memory):  # type: ignore[no-untyped-def]
+    """Write what every scenario remembers on the morning after day `d`; see `_Track`.
+
+    Where the volume is `decided`, not negative, a scenario may tolerate less of it: the rest is excess.
+    """
+    peak = 0.0
+    for before in range(max(0, d - 6), d + 1):
+        peak = max(peak, sure[before])
+    for s in range(world.shape[1]):
+        arrives = 1.0 - world[W_STUCK_SHARE, s]
+        morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+        through, new, allowed = sure[d], 0.0, 1.0
+        if decided >= 0.0:
+            new, allowed = decided, tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
+            through = min(through, allowed * min(1.0, world[W_HOURLY_SHARE, s] * hours))
+        tomorrow = overnight(
+            world,
+            s,
+            morning,
+            through * arrives,
+            bounced * arrives,
+            new,
+            allowed,
+            complaint_rate[d],
+            peak * arrives,
+        )
+        for i in range(5):
+            memory[d + 1, i, s] = tomorrow[i]
+
+
+@compiled
+def _first_contacts(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
+    """Note the segments' largest days once v messages are sent on day d."""
+    for g in range(peaks.shape[0]):
+        taken = min(v, contacts.most[g, d])
+        peaks[g] = max(peaks[g], taken)
+        v -= taken
+
+
+@compiled
+def _within_bounces(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
+    """Largest volume up to v of which no more than the limit bounces; `peaks` (G,) the segments' largest days."""
+    upto = bounces = best = 0.0
+    for g in range(peaks.shape[0]):
+        rate = contacts.hard_bounce_rate[g]
+        taken = min(v - upto, contacts.most[g, d])
+        known = min(taken, peaks[g])
+        slack = contacts.limit * (upto + known) - bounces
+        if slack >= 0.0:
+            best = upto + known
+        new = taken - known
+        gain = contacts.limit - rate
+        if slack + gain * new >= 0.0:
+            best = upto + taken
+        elif slack > 0.0:
+            best = upto + known + min(new, slack / -gain)
+        bounces += rate * new
+        upto += taken
+    return best
+
+
+@compiled
+def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-untyped-def]
     """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
 
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
     """
     n_scenarios = world.shape[1]
+    demand, upto, decided, complaint_rate, hard_bounce_rate, hours, contacts = wish
     volume, binding, sure, memory = track
     most_before = 0.0
     total = 0.0
     backlog = 0.0
+    limited = contacts.limit < np.inf
+    peaks = np.zeros(contacts.most.shape[0])
     for d in range(start):
         most_before = max(most_before, volume[d])
+        if limited:
+            _first_contacts(contacts, d, volume[d], peaks)
         total += volume[d]
         backlog = max(0.0, backlog + demand[d] - volume[d])
     for d in range(start, demand.shape[0]):
@@ -101,19 +238,25 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
         if wanted > 0.0:
             wanted = max(wanted, min(upto, wanted + backlog))
         least = wanted
-        who = -1
-        if least > 0.0:
+        who = DEMAND
+        if decided[d] >= 0.0:
+            least = decided[d]
+        elif least > 0.0:
             for s in range(n_scenarios):
-                today = tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s])
-                open_share = min(1.0, world[W_HOURLY_SHARE, s] * hours)
-                accepts = 1.0 if memory[d, 1, s] >= world[W_BLOCK_BELOW, s] else 0.0
-                tolerated[s] = today * open_share * accepts + lost[s]
+                tolerated[s] = _tolerated(world, s, memory[d], hours) + lost[s]
             for s in range(n_scenarios):
                 if tolerated[s] < least:
                     least = tolerated[s]
                     who = s
             if who >= 0:  # whole messages; a single one harms nobody
                 least = min(wanted, max(1.0, np.floor(least + 1e-9)))
+            if limited:
+                within = min(least, max(1.0, np.floor(_within_bounces(contacts, d, least, peaks) + 1e-9)))
+                if within < least:
+                    least = within
+                    who = BOUNCES
+        if limited:
+            _first_contacts(contacts, d, least, peaks)
         volume[d] = least
         binding[d] = who
         total += least
@@ -121,26 +264,33 @@ def _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 
         bounced = max(0.0, least - most_before) * hard_bounce_rate[d]
         most_before = max(most_before, least)
         sure[d] = least - bounced
-        peak = 0.0
-        for before in range(max(0, d - 6), d + 1):
-            peak = max(peak, sure[before])
-        for s in range(n_scenarios):
-            arrives = 1.0 - world[W_STUCK_SHARE, s]
-            morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
-            tomorrow = overnight(
-                world,
-                s,
-                morning,
-                sure[d] * arrives,
-                bounced * arrives,
-                0.0,
-                1.0,
-                complaint_rate[d],
-                peak * arrives,
-            )
-            for i in range(5):
-                memory[d + 1, i, s] = tomorrow[i]
+        _sleep(world, d, sure, bounced, complaint_rate, decided[d], hours, memory)
     return total
+
+
+@compiled
+def _along(world, volume, complaint_rate, hard_bounce_rate, hours):  # type: ignore[no-untyped-def]
+    n_days, n_scenarios = volume.shape[0], world.shape[1]
+    memory = _first_morning(world, n_days)
+    sure = np.zeros(n_days)
+    tolerated = np.zeros((n_days, n_scenarios))
+    most_before = 0.0
+    for d in range(n_days):
+        for s in range(n_scenarios):
+            tolerated[d, s] = _tolerated(world, s, memory[d], hours)
+        bounced = max(0.0, volume[d] - most_before) * hard_bounce_rate[d]
+        most_before = max(most_before, volume[d])
+        sure[d] = volume[d] - bounced
+        _sleep(world, d, sure, bounced, complaint_rate, -1.0, hours, memory)
+    return tolerated
+
+
+@compiled
+def _first_morning(world, n_days):  # type: ignore[no-untyped-def]
+    memory = np.zeros((n_days + 1, 5, world.shape[1]))
+    memory[0, 0] = world[W_ESTABLISHED]
+    memory[0, 1] = 1.0
+    return memory
 
 
 @compiled
@@ -156,12 +306,10 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):  # type: ignore[no-untyped-def]
+def _nested(world, wish, most):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
-    n_days = demand.shape[0]
-    memory = np.zeros((n_days + 1, 5, n_scenarios))
-    memory[0, 0] = world[W_ESTABLISHED]
-    memory[0, 1] = 1.0
+    n_days = wish.demand.shape[0]
+    memory = _first_morning(world, n_days)
     base = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory)
     trial = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory.copy())
     tolerated = np.zeros(n_scenarios)
@@ -171,7 +319,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
     dropped = np.full(most, -1)
     binds = np.zeros(n_scenarios, dtype=np.int64)
     first_bind = np.zeros(n_scenarios, dtype=np.int64)
-    _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, 0, base, tolerated)
+    _extend(world, lost, wish, 0, base, tolerated)
     volumes[0] = base.volume
     bindings[0] = base.binding
     n = 0
@@ -190,7 +338,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, trial, tolerated)
+            total = _extend(world, lost, wish, start, trial, tolerated)
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s
@@ -199,7 +347,7 @@ def _nested(world, demand, complaint_rate, hard_bounce_rate, hours, upto, most):
             break
         lost[best] = np.inf
         start = first_bind[best]
-        _extend(world, lost, demand, complaint_rate, hard_bounce_rate, hours, upto, start, base, tolerated)
+        _extend(world, lost, wish, start, base, tolerated)
         dropped[n] = best
         n += 1
         volumes[n] = base.volume

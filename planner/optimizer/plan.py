@@ -24,6 +24,7 @@ from planner.simulation.forecast import (
     FORMAT,
     MODEL_VERSION,
     Forecast,
+    assumptions_of,
     check_kind,
     quantiles,
     read_text,
@@ -31,12 +32,14 @@ from planner.simulation.forecast import (
     undamaged,
 )
 from planner.simulation.simulator import simulate
-from planner.vocabulary import day_text, in_100, short_day
+from planner.vocabulary import HALF, day_text, in_100, short_day
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+    from planner.optimizer.explanation import Explanation
+    from planner.simulation.beliefs import Beliefs
 
 _NUMBERS = (
     "risk",
@@ -66,7 +69,7 @@ class Plan:
     ----------
     sender : Sender
     schedule : Schedule
-        Messages by provider and day over the horizon.
+        Messages by provider, engagement segment and day over the horizon.
     retry : mapping of provider to RetryPolicy
     reaction : Reaction
         What to do the morning after trouble; part of the plan.
@@ -81,6 +84,10 @@ class Plan:
     answers : tuple of Answer
         Wishes that cannot be met.
     seed : int
+    options : mapping
+        How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`.
+    beliefs : Beliefs or None
+        What it was planned on; None for the prior.
     """
 
     sender: Sender
@@ -94,6 +101,7 @@ class Plan:
     answers: tuple[Answer, ...]
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    beliefs: Beliefs | None = None
 
     @property
     def frontier(self) -> pd.DataFrame:
@@ -114,9 +122,16 @@ class Plan:
         """The same plan on the same scenarios if nobody reacts to trouble."""
         return simulate(self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed)
 
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What binds, what relief is worth, and what the date hangs on; see `explain`."""
+        from planner.optimizer.explanation import explain
+
+        return explain(self)
+
     @property
     def pace(self) -> pd.DataFrame:
-        """Share of the day's mail in each slot: provider, slot_start, share."""
+        """Share of the day's mail in each slot of 15 minutes: provider, slot_start, share; `slots` counts messages."""
         import pandas as pd
 
         share = self.sender.pace()
@@ -136,6 +151,35 @@ class Plan:
         messages = self.schedule.total[:, d].astype(int)
         per_hour = np.ceil(messages / self.sender.window_hours).astype(int)
         return pd.DataFrame({"provider": self.sender.provider_names, "messages": messages, "per_hour": per_hour})
+
+    def recipients(self, day: date | None = None) -> pd.DataFrame:
+        """Whom to mail on a day, by default the first send day: provider, segment, messages (whole).
+
+        The most engaged first; segments that get nothing are left out.
+        """
+        import pandas as pd
+
+        d = self._index(day)
+        messages = self.schedule.volume[:, :, d]
+        names = np.array(self.schedule.providers), np.array(self.schedule.segments)
+        p, g = np.nonzero(messages)
+        return pd.DataFrame(
+            {"provider": names[0][p], "segment": names[1][g], "messages": messages[p, g].astype(int)},
+        )
+
+    def slots(self, day: date | None = None) -> pd.DataFrame:
+        """When to hand a day's mail over, by default the first send day: provider, slot_start, messages (whole).
+
+        Even over the sending window: the slowest pace that a provider's hourly share can be given, and never a blast
+        at the top of the hour.
+        """
+        d = self._index(day)
+        pace = self.pace
+        total = dict(zip(self.sender.provider_names, self.schedule.total[:, d], strict=True))
+        upto = pace.groupby("provider", sort=False)["share"].cumsum()
+        handed = np.floor(upto * pace["provider"].map(total) + HALF)
+        before = handed.groupby(pace["provider"], sort=False).shift(fill_value=0.0)
+        return pace[["provider", "slot_start"]].assign(messages=(handed - before).astype(int))
 
     def first_day(self) -> date:
         """First day on which the plan sends."""
@@ -206,8 +250,8 @@ class Plan:
         raise InputError(f"A plan has no plot '{what}'. It has: ramp, p_421, frontier.")
 
     def assumptions(self) -> pd.DataFrame:
-        """Priors the plan rests on, with source and confidence."""
-        return self.forecast.assumptions()
+        """Priors the plan rests on, somebody's own where it was made from them, with source and confidence."""
+        return assumptions_of(self.forecast.providers, self.options.get("priors"))
 
     def to_json(self) -> str:
         """Return the plan as JSON: what it was made from, what it says, and quantiles for other programs."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.catalogue import Priors, own_rows
+from planner.inputs.fields import unknown
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
-from planner.inputs.schedule import Schedule
+from planner.inputs.schedule import MAX_VOLUME, Schedule
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import REACHED, quantiles
@@ -18,12 +21,16 @@ from planner.simulation.simulator import Retry, Run, check_run, policies_of, sim
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
+    from planner.inputs.retry import RetryPolicy
     from planner.inputs.sender import Sender
     from planner.optimizer.envelope import Nested
     from planner.optimizer.referee import Judged
 
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
+
+Fixed = Mapping[str, Mapping[date, float]]
+"""Messages that are decided already, by provider and day."""
 
 N_FIT, N_CHOOSE, N_GLANCE, N_KEEP = 256, 112, 48, 512
 GLANCE_RISK = 0.15
@@ -45,6 +52,8 @@ def optimize(
     seed: int = 0,
     retry: Retry = None,
     reaction: Reaction | None = None,
+    priors: Priors | None = None,
+    fixed: Fixed | None = None,
     progress: Progress | None = None,
 ) -> Plan:
     """Propose a ramp.
@@ -64,6 +73,10 @@ def optimize(
     retry : RetryPolicy or mapping, optional
     reaction : Reaction, optional
         The default reaction where left out.
+    priors : mapping of provider to mapping of parameter to Prior or its low, typical and high, optional
+        Somebody's own assumptions instead of the catalogue's, on the same luck; see `draw`.
+    fixed : mapping of provider to mapping of date to messages, optional
+        Cells of the schedule that are decided already: they come back unchanged, and the rest is planned around them.
     progress : callable, optional
         Called with the share done and a text.
 
@@ -75,64 +88,63 @@ def optimize(
     Raises
     ------
     InputError
-        If risk or beliefs make no sense.
+        If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
     """
     from planner.optimizer import referee
+    from planner.optimizer.allocation import filled
     from planner.optimizer.answers import cannot_grow, impossible
 
     check_run(scenarios, seed, reaction)
-    limit = _checked_risk(sender.risk if risk is None else risk)
     tell = progress or (lambda share, text: None)
-    reacting = reaction or DEFAULT_REACTION
-    policies = policies_of(sender, retry)
-    most_days = sender.horizon_limit()
-    answers = impossible(sender, most_days)
-    if not sender.demand(most_days).any():
-        most_days = min(most_days, 14)  # nothing to plan: a fortnight of zeros says so
+    task = Task(
+        sender,
+        _checked_risk(sender.risk if risk is None else risk),
+        policies_of(sender, retry),
+        reaction or DEFAULT_REACTION,
+        seed,
+        beliefs,
+        _checked_priors(priors, beliefs),
+        _decided(sender, fixed or {}, longest(sender)),
+    )
+    answers = impossible(sender, sender.horizon_limit())
 
     tell(0.0, "Drawing scenarios")
-    fit = _scenarios(sender, beliefs, N_FIT, seed, "fit")
-    choose = referee.without_stuck_mail(_scenarios(sender, beliefs, N_CHOOSE, seed, "choose"))
-    search, horizon = _search(sender, fit, choose, policies, reacting, limit, seed, most_days, tell)
-    picks = referee.most_balanced(search.judged, choose.weights)
-    if limit == "balanced":
-        drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
-        levels = [referee.LEVELS[level] for level in picks]
-    else:
-        tell(0.62, "Setting the risk")
-        keep = referee.without_stuck_mail(_scenarios(sender, beliefs, N_KEEP, seed, "keep"))
-        run = Run(sender, keep, policies, _seed(seed, "keep luck"), SEARCH_SLOT_MINUTES)
-        drops = _keeping(float(limit), search, run, horizon, choose.weights, reacting)
-        levels = [float(limit)] * len(drops)
-        search = _with(search, float(limit), drops, reacting)
-    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, limit)
+    fit, choose = searched_scenarios(task)
+    tell(0.05, "Looking how long it takes")
+    search, horizon, drops, levels = chosen_ramps(task, fit, choose, looked_days(task, fit, choose), tell)
+    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, task.limit)
     volume = referee.volumes_at(search.nested, drops)[:, :horizon]
-
-    schedule = Schedule(sender.provider_names, ("all",), sender.dates(horizon), volume[:, None, :])
-    fresh = _scenarios(sender, beliefs, scenarios, seed, "fresh")
+    segments = sender.audience.segment_names
+    schedule = Schedule(sender.provider_names, segments, sender.dates(horizon), filled(sender, volume))
     forecast = simulate(
         sender,
         schedule,
-        policies,
-        reaction=reacting,
-        beliefs=fresh,
-        seed=_seed(seed, "fresh luck"),
+        task.policies,
+        reaction=task.reaction,
+        beliefs=scenarios_for(task, scenarios, "fresh"),
+        seed=seed_for(task, "fresh luck"),
         progress=lambda share: tell(0.7 + 0.3 * share, "Forecasting"),
     )
     if not any(answer.name == "all_blacked_out" for answer in answers):
         answers += cannot_grow(sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), horizon)
+    options: dict[str, Any] = {
+        "scenarios": scenarios,
+        "drops": drops.tolist(),
+        "search_days": search.nested[0].volume.shape[1],
+    }
     return Plan(
         sender,
         schedule,
-        policies,
-        reacting,
+        task.policies,
+        task.reaction,
         forecast,
         rows,
         dict(zip(sender.provider_names, levels, strict=True)),
-        limit,
+        task.limit,
         answers,
         seed,
-        {"scenarios": scenarios},
+        options | ({"priors": own_rows(priors)} if priors else {}),
+        beliefs,
     )
 
 
@@ -155,7 +167,25 @@ def warm_up() -> None:
 
 
 @dataclass(frozen=True)
-class _Search:
+class Task:
+    """What a plan is asked for.
+
+    `limit` the accepted risk; `policies` by provider; `decided` (providers, longest horizon) cells that are decided
+    already, -1 where none is. `beliefs` or `priors` are None where the catalogue's priors count.
+    """
+
+    sender: Sender
+    limit: str | float
+    policies: Mapping[str, RetryPolicy]
+    reaction: Reaction
+    seed: int
+    beliefs: Beliefs | None
+    priors: Priors | None
+    decided: Floats
+
+
+@dataclass(frozen=True)
+class Search:
     """The nested ramps; the levels of risk, how many drops each takes (providers,), and what it does."""
 
     nested: list[Nested]
@@ -165,45 +195,89 @@ class _Search:
     run: Run
 
 
-def _search(
-    sender: Sender,
-    fit: Beliefs,
-    choose: Beliefs,
-    policies: Any,
-    reaction: Reaction,
-    limit: str | float,
-    seed: int,
-    most_days: int,
-    tell: Progress,
-) -> tuple[_Search, int]:
+class Chosen(NamedTuple):
+    """What was searched, the horizon in days, and of each provider the drops and the level of risk."""
+
+    search: Search
+    horizon: int
+    drops: Any
+    levels: list[float]
+
+
+def longest(sender: Sender) -> int:
+    """Return the longest horizon of a plan, days; where there is nothing to plan, a fortnight of zeros says so."""
+    most_days = sender.horizon_limit()
+    return most_days if sender.demand(most_days).any() else min(most_days, 14)
+
+
+def searched_scenarios(task: Task) -> tuple[Beliefs, Beliefs]:
+    """Return the scenarios to fit ramps to, and those to choose among the ramps."""
+    from planner.optimizer import referee
+
+    return scenarios_for(task, N_FIT, "fit"), referee.without_stuck_mail(scenarios_for(task, N_CHOOSE, "choose"))
+
+
+def looked_days(task: Task, fit: Beliefs, choose: Beliefs) -> int:
+    """Return the days that a search begins with: the deadline and what is decided are among them.
+
+    A few scenarios of one middling ramp tell how long it probably takes.
+    """
+    from planner.optimizer import referee
+
+    caution = GLANCE_RISK if task.limit == "balanced" else min(GLANCE_RISK, 0.6 * float(task.limit))
+    most_days = task.decided.shape[1]
+    few = fit.scenarios(0, min(N_GLANCE, len(fit)))
+    nested = referee.ramps(task.sender, few, most_days, task.decided)
+    run = _run(task, choose.scenarios(0, min(N_GLANCE, len(choose))), "glance luck")
+    drops = np.full(len(nested), int(caution * len(few)))
+    judged = referee.judge(run, referee.volumes_at(nested, drops), task.reaction)
+    latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
+    probably = int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
+    return max(probably, _until(task))
+
+
+def chosen_ramps(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progress) -> Chosen:
+    """Choose every provider's ramp among the nested ones, looking first at `n_days` days."""
+    from planner.optimizer import referee
+
+    search, horizon = _search(task, fit, choose, n_days, tell)
+    if task.limit == "balanced":
+        picks = referee.most_balanced(search.judged, choose.weights)
+        drops = np.array([search.drops[level][p] for p, level in enumerate(picks)])
+        return Chosen(search, horizon, drops, [referee.LEVELS[level] for level in picks])
+    tell(0.62, "Setting the risk")
+    limit = float(task.limit)
+    run = _run(task, referee.without_stuck_mail(scenarios_for(task, N_KEEP, "keep")), "keep luck")
+    drops = _keeping(limit, search, run, horizon, choose.weights, task.reaction)
+    return Chosen(_with(search, limit, drops, task.reaction), horizon, drops, [limit] * len(drops))
+
+
+def _until(task: Task) -> int:
+    """Return the days that a horizon must not end before: up to the deadline, and the last cell that is decided."""
+    most_days = task.decided.shape[1]
+    by = task.sender.target.by
+    deadline = 0 if by is None else min(most_days, (by - task.sender.start).days + 1)
+    decided = np.flatnonzero((task.decided >= 0.0).any(axis=0))
+    return max(deadline, int(decided[-1]) + 1 if len(decided) else 0)
+
+
+def _search(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progress) -> tuple[Search, int]:
     """Judge every risk level; returns also the horizon in which the wanted one arrives in nine scenarios of ten."""
-    tell(0.05, "Looking how long it takes")
-    caution = GLANCE_RISK if limit == "balanced" else min(GLANCE_RISK, 0.6 * float(limit))
-    until = 0 if sender.target.by is None else min(most_days, (sender.target.by - sender.start).days + 1)
-    n_days = max(until, _glance(sender, fit, choose, policies, reaction, caution, seed, most_days))
+    most_days = task.decided.shape[1]
     while True:
-        search = _judged(sender, fit, choose, policies, reaction, seed, n_days, tell)
-        needed = _days_needed(search, limit, choose.weights)
+        search = _judged(task, fit, choose, n_days, tell)
+        needed = _days_needed(search, task.limit, choose.weights)
         if needed <= n_days or n_days == most_days:
-            return search, int(min(n_days, max(7.0, needed, until)))
+            return search, int(min(n_days, max(7.0, needed, _until(task))))
         n_days = min(most_days, 2 * n_days)
 
 
-def _judged(
-    sender: Sender,
-    fit: Beliefs,
-    choose: Beliefs,
-    policies: Any,
-    reaction: Reaction,
-    seed: int,
-    n_days: int,
-    tell: Progress,
-) -> _Search:
+def _judged(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progress) -> Search:
     from planner.optimizer import referee
 
     tell(0.12, "Finding the largest ramps")
-    nested = referee.ramps(sender, fit, n_days)
-    run = Run(sender, choose, policies, _seed(seed, "choose luck"), SEARCH_SLOT_MINUTES)
+    nested = referee.ramps(task.sender, fit, n_days, task.decided)
+    run = _run(task, choose, "choose luck")
     drops: list[Any] = []
     judged: list[Judged] = []
     given_up = risk = np.zeros(len(nested))
@@ -213,12 +287,16 @@ def _judged(
         ratio = (risk + _DOUBT * _USUAL_RATIO) / (given_up + _DOUBT)
         given_up = np.maximum(given_up, np.minimum(referee.MOST_GIVEN_UP, level / ratio))
         drops.append((given_up * len(fit)).astype(int))
-        judged.append(referee.judge(run, referee.volumes_at(nested, drops[-1]), reaction))
+        judged.append(referee.judge(run, referee.volumes_at(nested, drops[-1]), task.reaction))
         risk = choose.weights @ np.isfinite(judged[-1].first_wrong)
-    return _Search(nested, referee.LEVELS, drops, judged, run)
+    return Search(nested, referee.LEVELS, drops, judged, run)
 
 
-def _with(search: _Search, level: float, drops: Any, reaction: Reaction) -> _Search:
+def _run(task: Task, beliefs: Beliefs, luck: str) -> Run:
+    return Run(task.sender, beliefs, task.policies, seed_for(task, luck), SEARCH_SLOT_MINUTES)
+
+
+def _with(search: Search, level: float, drops: Any, reaction: Reaction) -> Search:
     """Return the search with what a plan of its own risk does, in place of the level of that risk."""
     from planner.optimizer import referee
 
@@ -226,38 +304,10 @@ def _with(search: _Search, level: float, drops: Any, reaction: Reaction) -> _Sea
     others = [each for each in zip(search.levels, search.drops, search.judged, strict=True) if each[0] != level]
     rows = sorted([*others, (level, drops, judged)], key=lambda row: row[0])
     levels, every, judgements = map(list, zip(*rows, strict=True))
-    return _Search(search.nested, tuple(levels), every, judgements, search.run)
+    return Search(search.nested, tuple(levels), every, judgements, search.run)
 
 
-def _glance(
-    sender: Sender,
-    fit: Beliefs,
-    choose: Beliefs,
-    policies: Any,
-    reaction: Reaction,
-    caution: float,
-    seed: int,
-    most_days: int,
-) -> int:
-    """Return a horizon that is probably long enough: a few scenarios of one middling ramp."""
-    from planner.optimizer import referee
-
-    few = fit.scenarios(0, min(N_GLANCE, len(fit)))
-    nested = referee.ramps(sender, few, most_days)
-    run = Run(
-        sender,
-        choose.scenarios(0, min(N_GLANCE, len(choose))),
-        policies,
-        _seed(seed, "glance luck"),
-        SEARCH_SLOT_MINUTES,
-    )
-    drops = np.full(len(nested), int(caution * len(few)))
-    judged = referee.judge(run, referee.volumes_at(nested, drops), reaction)
-    latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
-    return int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
-
-
-def _days_needed(search: _Search, limit: str | float, weights: Floats) -> float:
+def _days_needed(search: Search, limit: str | float, weights: Floats) -> float:
     """Return in how many days the wanted levels arrive in nine scenarios of ten; inf if not within the search."""
     from planner.optimizer import referee
 
@@ -269,12 +319,12 @@ def _days_needed(search: _Search, limit: str | float, weights: Floats) -> float:
     return max(float(quantiles(_days_of(search, levels), weights, (REACHING,))[0]) + 1.0 for levels in wanted)
 
 
-def _days_of(search: _Search, picks: Any) -> Floats:
+def _days_of(search: Search, picks: Any) -> Floats:
     """Day on which all providers have reached the target, each at its own level, (scenarios,)."""
     return np.asarray(np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0))
 
 
-def _keeping(limit: float, search: _Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
+def _keeping(limit: float, search: Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
     """Return the drops whose risk, measured within the horizon, comes closest to the limit from below, (providers,).
 
     The dropped share is not the risk. The frontier's measurements are interpolated; the result is measured on more
@@ -321,7 +371,7 @@ def _interpolated(limit: float, known: list[tuple[Any, Floats]], p: int) -> floa
 
 
 def _frontier_rows(
-    sender: Sender, search: _Search, weights: Floats, horizon: int, levels: list[float], limit: str | float
+    sender: Sender, search: Search, weights: Floats, horizon: int, levels: list[float], limit: str | float
 ) -> tuple[dict[str, Any], ...]:
     from planner.optimizer import referee
 
@@ -370,12 +420,41 @@ def _checked_risk(risk: str | float) -> str | float:
     return float(risk)
 
 
-def _scenarios(sender: Sender, beliefs: Beliefs | None, n: int, seed: int, purpose: str) -> Beliefs:
+def _decided(sender: Sender, fixed: Fixed, n_days: int) -> Floats:
+    """Return the cells that are decided already, (providers, n_days) float array, -1 where none is."""
+    cells = np.full((len(sender.provider_names), n_days), -1.0)
+    takes = sender.demand(n_days) > 0.0
+    for name, days in fixed.items():
+        if name not in sender.provider_names:
+            raise InputError(f"fixed: {unknown('provider', name, sender.provider_names)}", field="fixed")
+        p = sender.provider_names.index(name)
+        for day, messages in days.items():
+            d, place = (day - sender.start).days, f"fixed.{name}.{day}"
+            if not 0 <= d < n_days:
+                last = sender.dates(n_days)[-1]
+                raise InputError(f"{place} lies outside the days from {sender.start} to {last}. Drop it.", field=place)
+            if not 0 <= messages <= MAX_VOLUME or messages != int(messages):
+                text = f"{place} is {messages:g}. Write a whole number of messages from 0 up."
+                raise InputError(text, field=place)
+            if messages and not takes[p, d]:
+                raise InputError(f"{place} is {messages:g}, but that day takes no mail. Write 0.", field=place)
+            cells[p, d] = float(messages)
+    return cells
+
+
+def _checked_priors(priors: Priors | None, beliefs: Beliefs | None) -> Priors | None:
+    if priors and beliefs is not None:
+        raise InputError("Give priors or beliefs, not both: beliefs were drawn already.")
+    return priors
+
+
+def scenarios_for(task: Task, n: int, purpose: str) -> Beliefs:
     """Return scenarios for one purpose, independent of those for another."""
-    if beliefs is None:
-        return draw(sender, n, _seed(seed, purpose))
-    return beliefs.for_providers(sender.provider_names).resampled(n, _seed(seed, purpose))
+    if task.beliefs is None:
+        return draw(task.sender, n, seed_for(task, purpose), priors=task.priors)
+    return task.beliefs.for_providers(task.sender.provider_names).resampled(n, seed_for(task, purpose))
 
 
-def _seed(seed: int, purpose: str) -> int:
-    return name_key(f"{seed} {purpose}") >> 1
+def seed_for(task: Task, purpose: str) -> int:
+    """Return a seed for one purpose."""
+    return name_key(f"{task.seed} {purpose}") >> 1

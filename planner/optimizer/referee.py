@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.inputs.provider import PARAMETERS
-from planner.optimizer.envelope import Nested, nested_ramps
+from planner.optimizer.allocation import placeable, reachable
+from planner.optimizer.envelope import Contacts, Nested, nested_ramps
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs
 from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
@@ -45,27 +46,53 @@ class Judged(NamedTuple):
     lost: Floats
 
 
-def ramps(sender: Sender, beliefs: Beliefs, n_days: int) -> list[Nested]:
+def ramps(
+    sender: Sender, beliefs: Beliefs, n_days: int, fixed: Floats | None = None, most: int | None = None
+) -> list[Nested]:
     """Return the nested ramps of every provider, one entry per provider of the sender.
 
-    The hourly share is folded in: a full bucket and the window's refill must carry the day.
+    The hourly share is folded in: a full bucket and the window's refill must carry the day. `fixed` (providers, at
+    least n_days) holds cells that are decided already, negative where they are not. Half of the scenarios are given up
+    one by one, or `most`.
     """
     world = worlds(sender, beliefs, 3600.0)
-    demand = sender.demand(n_days)
-    complaint, bounce = _rates(sender, demand)
-    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
-    opens_hours = sender.window_slots(60)[0]
-    hours = min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
-    most = int(MOST_GIVEN_UP * len(beliefs))
+    demand = placeable(sender, n_days)
+    complaint, bounce = mailed_rates(sender, demand)
+    hours = usable_hours(sender)
+    if most is None:
+        most = int(MOST_GIVEN_UP * len(beliefs))
     targets = sender.targets()
     upto = {"spread": targets, "hold": np.full_like(targets, np.inf)}.get(sender.overflow, 0.0 * targets)
+    upto = np.where((demand < sender.demand(n_days)).any(axis=1), 0.0, upto)  # what may not be sent is not made up for
+    contacts = _contacts(sender, n_days)
+
+    decided = np.full(demand.shape, -1.0) if fixed is None else np.ascontiguousarray(fixed[:, :n_days])
 
     def of_provider(p: int) -> Nested:
         own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
-        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p])
+        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p])
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))
+
+
+def usable_hours(sender: Sender) -> float:
+    """Hours of the hourly share that a day's mail can use, h."""
+    # before the window opens the bucket fills; one that opens at midnight finds what yesterday left
+    opens_hours = sender.window_slots(60)[0]
+    return min(24.0, sender.window_hours + min(1.0, opens_hours)) - SLOT_HOURS
+
+
+def _contacts(sender: Sender, n_days: int) -> list[Contacts | None]:
+    """Return what the sender's limit on hard bounces needs, an entry per provider."""
+    limit = sender.limits.hard_bounce_rate
+    if limit is None or sender.kind == "transactional":
+        return [None] * len(sender.provider_names)
+    rates = np.array([segment.hard_bounce_rate for segment in sender.audience.segments])
+    if sender.chooses:
+        return [Contacts(np.ascontiguousarray(most), rates, limit) for most in sender.allotment(n_days)]
+    mixed = sender.audience.segment_shares_by_provider() @ rates
+    return [Contacts(np.full((1, n_days), np.inf), np.array([rate]), limit) for rate in mixed]
 
 
 def volumes_at(nested: list[Nested], drops: Any) -> Floats:
@@ -97,8 +124,8 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
     rows, _ = run.counts(volume[:, None, :], reaction)
     injected = rows[layout.INJECTED]
     wrong = wrong_days_of(injected, rows[layout.FIRST_TROUBLE])
-    demand = run.sender.demand(volume.shape[1])
-    targets = run.sender.targets() * demand.any(axis=1)  # nobody waits for a closed gate
+    demand = placeable(run.sender, volume.shape[1])
+    targets = reachable(run.sender, volume.shape[1]) * demand.any(axis=1)  # nobody waits for a closed gate
     days = reached_days(injected, wrong, demand, targets)
     weights = run.beliefs.weights
     sums = np.einsum("s,kspd->kp", weights, rows)
@@ -125,7 +152,7 @@ def most_balanced(judged: list[Judged], weights: Floats) -> Any:
     return np.argmax(at_80 <= best + np.where(best > 0.0, np.maximum(1.0, HARDLY * best), 0.0), axis=0)
 
 
-def _rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
+def mailed_rates(sender: Sender, demand: Floats) -> tuple[Floats, Floats]:
     """Complaint and hard-bounce rate of the segments that the full demand would mail, (providers, days)."""
     segments = sender.audience.segments
     rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.catalogue import Catalogue, catalogue
+from planner.inputs.catalogue import Catalogue, Priors, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS, Prior, Provider
 from planner.vocabulary import Floats
 
@@ -156,7 +156,7 @@ class Beliefs:
         return cls(providers, values, weights if abs(total - 1.0) < 1e-9 else weights / total)
 
 
-def draw(sender: Sender, scenarios: int = 500, seed: int = 0) -> Beliefs:
+def draw(sender: Sender, scenarios: int = 500, seed: int = 0, *, priors: Priors | None = None) -> Beliefs:
     """Draw scenarios from the catalogue's priors.
 
     Strictness ties the draws together: a share of it belongs to the whole world, a share to the provider's
@@ -169,16 +169,23 @@ def draw(sender: Sender, scenarios: int = 500, seed: int = 0) -> Beliefs:
     sender : Sender
     scenarios : int, > 0
     seed : int
+    priors : mapping of provider to mapping of parameter to Prior or its low, typical and high, optional
+        Somebody's own, instead of the catalogue's; all other parameters keep their draws.
 
     Returns
     -------
     Beliefs
         `scenarios` of equal weight.
+
+    Raises
+    ------
+    InputError
+        If the priors make no sense.
     """
-    facts = catalogue()
+    facts = catalogue().changed(priors) if priors else catalogue()
     names = sender.provider_names
     values = np.stack([_drawn(facts, facts.provider(name), scenarios, seed) for name in names], axis=1)
-    return Beliefs(names, values, np.full(scenarios, 1.0 / scenarios), seed)
+    return Beliefs(names, values, np.full(scenarios, 1.0 / scenarios), None if priors else seed)
 
 
 def stream(seed: int, name: str) -> np.random.Generator:

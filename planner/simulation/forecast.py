@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.catalogue import catalogue
+from planner.inputs.catalogue import Priors, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
@@ -192,7 +192,7 @@ class Forecast:
         sums = np.einsum("s,kspd->kp", self.weights, self.rows)
         frame = pd.DataFrame({"provider": self.providers})
         for k, name in enumerate(layout.COUNTS):
-            if name in ("reputation", "allowance", "established", "delay_seconds"):
+            if name in ("reputation", "allowance", "established", "delay_seconds", "rested_seconds"):
                 continue
             last = np.einsum("s,sp->p", self.weights, self.rows[k][:, :, -1])
             frame[name] = last if name == "queued" else sums[k]
@@ -299,7 +299,7 @@ class Forecast:
             "schedule": self.schedule.to_dict(),
             "retry": {name: policy.model_dump(mode="json") for name, policy in self.retry.items()},
             "reaction": None if self.reaction is None else self.reaction.model_dump(mode="json"),
-            "beliefs": _beliefs_recipe(self.sender, self.beliefs),
+            "beliefs": beliefs_recipe(self.sender, self.beliefs),
             "seed": self.seed,
             "slot_minutes": self.slot_minutes,
             "reach": records(self.reach()),
@@ -339,7 +339,7 @@ class Forecast:
                 Schedule.from_dict(data["schedule"]),
                 retry,
                 reaction=reaction,
-                beliefs=_beliefs_from_recipe(sender, data["beliefs"]),
+                beliefs=beliefs_from_recipe(sender, data["beliefs"]),
                 seed=index(data["seed"]),
                 slot_minutes=index(data["slot_minutes"]),
             )
@@ -440,11 +440,11 @@ def quantiles(values: Floats, weights: Floats, at: tuple[float, ...]) -> Floats:
     return np.stack([np.take_along_axis(ordered, index[None], axis=0)[0] for index in picked])
 
 
-def assumptions_of(providers: tuple[str, ...]) -> pd.DataFrame:
-    """Return the catalogue's priors for these providers as a frame; see `Forecast.assumptions`."""
+def assumptions_of(providers: tuple[str, ...], priors: Priors | None = None) -> pd.DataFrame:
+    """Return the catalogue's priors, or somebody's own, for these providers as a frame; see `Forecast.assumptions`."""
     import pandas as pd
 
-    facts = catalogue()
+    facts = catalogue().changed(priors) if priors else catalogue()
     rows = []
     for name in providers:
         provider = facts.provider(name)
@@ -505,7 +505,7 @@ def _histogram_quantile(counts: Floats, q: float) -> float:
     return float(layout.SHORTEST_DELAY * 2.0 ** (max(0, b - 0.5) / layout.BINS_PER_DOUBLING))
 
 
-def _beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
+def beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     """Return the prior's seed and size where these draw the same beliefs again, else the whole beliefs, packed."""
     if beliefs.seed is not None and beliefs == draw(sender, len(beliefs), beliefs.seed):
         return {"prior": True, "seed": beliefs.seed, "scenarios": len(beliefs)}
@@ -519,7 +519,8 @@ def _beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     }
 
 
-def _beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+def beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+    """Return the beliefs that `beliefs_recipe` describes."""
     from planner.simulation.beliefs import draw
 
     if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:

@@ -46,7 +46,8 @@ from planner.simulation.layout import (
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear
-from planner.simulation.slots import HALF, run_day
+from planner.simulation.slots import run_day
+from planner.vocabulary import HALF
 
 POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
 """The reaction's state: stage pointer, step, last good pointer, was there one, rest days to come."""

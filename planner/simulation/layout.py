@@ -18,10 +18,12 @@ COUNTS = (
     "established",
     "delayed",
     "delay_seconds",
+    "rested_seconds",
 )
 """Rows of the result; the deferrals by cause follow, in the order of `vocabulary.Cause`.
 
-`delayed` counts deliveries of mail that was deferred at first, `delay_seconds` sums their delays.
+`delayed` counts deliveries of mail that was deferred at first, `delay_seconds` sums their delays;
+`rested_seconds` sums how long mail that passed at its first attempt had waited for it while the destination rested.
 `reputation`, `allowance` and `established` are those of the day's midnight.
 """
 
@@ -41,6 +43,7 @@ COUNTS = (
     ESTABLISHED,
     DELAYED,
     DELAY_SECONDS,
+    RESTED_SECONDS,
 ) = range(len(COUNTS))
 DEFERRED = len(COUNTS)
 N_CAUSES = 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from copy import copy
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -138,26 +139,35 @@ class Run:
         *,
         sampled: bool = True,
     ) -> None:
-        from planner.simulation import backoff
-
         if slot_minutes < 1 or 1440 % slot_minutes:
             raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
         self.sender = sender
         self.beliefs = beliefs
         self.sampled = sampled
         self.slot_seconds = 60.0 * slot_minutes
-        own = [policies[name] for name in sender.provider_names]
-        self._backoff = backoff.tabulate(own, self.slot_seconds)
-        n_attempts = self._backoff.nominal.shape[2]
-        delays = beliefs.parameter("greylisting_delay_seconds")
-        greylists = (beliefs.parameter("greylisting_probability") > 0.0).any(axis=0)
-        self._early = np.zeros((*delays.shape, n_attempts))
-        for p in np.flatnonzero(greylists):
-            self._early[:, p] = backoff.still_early(own[p], delays[:, p], n_attempts)
+        self._retry(policies)
         self._world = worlds(sender, beliefs, self.slot_seconds)
         self._keys = luck_keys(sender.provider_names, len(beliefs), seed)
         pace = np.cumsum(sender.pace(slot_minutes))
-        self._pace = np.tile(pace / pace[-1], (len(own), 1))
+        self._pace = np.tile(pace / pace[-1], (len(sender.provider_names), 1))
+
+    def retrying(self, policies: Mapping[str, RetryPolicy]) -> Run:
+        """Return the same scenarios and luck with other retry policies."""
+        other = copy(self)
+        other._retry(policies)
+        return other
+
+    def _retry(self, policies: Mapping[str, RetryPolicy]) -> None:
+        from planner.simulation import backoff
+
+        own = [policies[name] for name in self.sender.provider_names]
+        self._backoff = backoff.tabulate(own, self.slot_seconds)
+        n_attempts = self._backoff.nominal.shape[2]
+        delays = self.beliefs.parameter("greylisting_delay_seconds")
+        greylists = (self.beliefs.parameter("greylisting_probability") > 0.0).any(axis=0)
+        self._early = np.zeros((*delays.shape, n_attempts))
+        for p in np.flatnonzero(greylists):
+            self._early[:, p] = backoff.still_early(own[p], delays[:, p], n_attempts)
 
     def counts(
         self, volume: Floats, reaction: Reaction | None, *, progress: Progress | None = None

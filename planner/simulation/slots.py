@@ -26,6 +26,7 @@ from planner.simulation.layout import (
     N_DELAY_BINS,
     N_FATES,
     PENALTY,
+    RESTED_SECONDS,
     SHORTEST_DELAY,
     STUCK,
     SYSTEM,
@@ -44,6 +45,7 @@ from planner.simulation.layout import (
 )
 from planner.simulation.luck import GOLDEN, MIX1, MIX2, mixed, part, uniform
 from planner.simulation.queueing import join_round, postpone, put, share_out, take
+from planner.vocabulary import HALF
 
 _TROUBLE, _HOPELESS, _BAD, _SPLIT, _PENALTY, _AUTH, _GREY, _REJECT, _SHARE, _WAIT, _ONE = range(11)
 _NOISE = 11
@@ -54,8 +56,6 @@ BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE, OLDEST = range(5)
 
 _PENALTY_FROM = 0.02
 _NEGLIGIBLE = 1e-9
-HALF = 0.5 + 1e-9
-"""Half messages round up, also those that arithmetic leaves a hair below."""
 _MOST_PASSES = 64
 _MOST_PARTS = 4
 _FEW = 8
@@ -324,6 +324,8 @@ def _accept(due, n_cells, passing, undecided, key, sampled, day, delays):  # typ
             day[DELAYED] += n
             day[DELAY_SECONDS] += n * due.age[j]
             delays[_delay_bin(due.age[j])] += n
+        else:
+            day[RESTED_SECONDS] += n * (due.age[j] - due.start[j])
 
 
 @inlined

@@ -226,3 +226,38 @@ def test_the_same_scenarios_give_the_same_ramps(newsletter):
     one, other = (referee.ramps(newsletter, wp.draw(newsletter, 64, 5), 45) for _ in range(2))
     for a, b in zip(one, other, strict=True):
         assert all((x == y).all() for x, y in zip(a, b, strict=True))
+
+
+# --- cells that are decided already
+
+
+def around(fixed, **parameters):
+    """The ramp of one known world around decided days, {day: messages}."""
+    decided = np.full((1, N_DAYS), -1.0)
+    decided[0, list(fixed)] = list(fixed.values())
+    return referee.ramps(sender(), known(**parameters), N_DAYS, decided)[0].volume[0]
+
+
+@pytest.mark.parametrize(("messages", "refused"), [(300.0, 0.0), (0.0, 0.0), (5_000.0, None)])
+def test_a_decided_day_is_remembered_as_it_will_be_answered(messages, refused):
+    ramp = around({2: messages}, reputation_sensitivity=0.0)
+    established, sent = 0.0, []
+    for d in range(N_DAYS):
+        allowed = tolerated(established, 400.5, 1.3, 40_000)
+        if d == 2:
+            excess = max(0.0, messages - allowed) / max(messages, 1.0)
+            assert refused is None or excess == refused
+            sent.append(min(messages, allowed))
+            established = established + 0.35 * (1 - excess) * max(0.0, sent[-1] - established)
+            established -= 0.1 * max(0.0, established - max(max(sent), messages))
+            continue
+        sent.append(min(50_000, np.floor(allowed)))
+        established = remembered(established, [*sent[-7:-1], sent[-1]], 0.1)
+        assert ramp[d] == sent[-1]
+    assert ramp[2] == messages
+
+
+def test_excess_on_a_decided_day_costs_reputation():
+    calm, sensitive = (around({2: 5_000.0}, reputation_sensitivity=s) for s in (0.0, 0.5))
+    assert (calm[:3] == sensitive[:3]).all()
+    assert calm[3:10].sum() > 1.05 * sensitive[3:10].sum()

@@ -124,3 +124,32 @@ def test_a_signature_is_never_later_than_none(beliefs, mailer):
 def test_a_day_off_is_never_earlier(beliefs, mailer, day):
     less = mailer.changed({"blackout": [(START + timedelta(days=day)).isoformat()]})
     assert_no_lower(mailer, less, beliefs)
+
+
+# --- cells that are decided already
+
+
+@few
+@given(mailer=mailers(), cells=st.lists(st.tuples(st.integers(0, 2), st.integers(0, N_DAYS - 1)), max_size=20))
+def test_deciding_what_is_planned_anyway_changes_nothing(beliefs, mailer, cells):
+    ramp = least_allowed(mailer, beliefs)
+    decided = np.full(ramp.shape, -1.0)
+    for p, d in cells:
+        decided[p, d] = ramp[p, d]
+    again = referee.ramps(mailer, beliefs, N_DAYS, decided)
+    np.testing.assert_array_equal(referee.volumes_at(again, np.zeros(3)), ramp)
+
+
+@few
+@given(
+    mailer=mailers(),
+    cells=st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, N_DAYS - 1)), st.integers(0, 50_000), max_size=9),
+)
+def test_decided_cells_come_back_at_every_risk(beliefs, mailer, cells):
+    decided = np.full((3, N_DAYS), -1.0)
+    for (p, d), messages in cells.items():
+        decided[p, d] = messages
+    for p, nested in enumerate(referee.ramps(mailer, beliefs, N_DAYS, decided)):
+        for ramp in nested.volume:
+            np.testing.assert_array_equal(ramp[decided[p] >= 0], decided[p][decided[p] >= 0])
+        assert (nested.binding[:, decided[p] >= 0] == -1).all()

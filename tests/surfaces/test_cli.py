@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
@@ -204,6 +205,53 @@ def test_compare_with_published_schedules(folder: Path, plan_json: str) -> None:
     assert json.loads(run(*arguments, "--json").stdout)
 
 
+WIDE = "Day;Gmail;Others\n1;50;20\n2;1.000;40\n"
+
+
+def test_simulate_a_wide_table_and_say_what_was_assumed() -> None:
+    Path("mine.csv").write_text(WIDE, encoding="utf-16")
+    result = run("simulate", "small.yaml", "--schedule", "mine.csv", *FEW, "--json")
+    assert json.loads(result.stdout)["schedule"]["volume"] == [[[50.0, 1000.0]], [[20.0, 40.0]]]
+    assert "mine.csv: Numbers of days were counted as your send days from the start." in result.stderr
+    assert "mine.csv: Cell B3 (Gmail) is '1.000': it was read as 1,000." in result.stderr
+
+
+def test_simulate_an_excel_table() -> None:
+    book = openpyxl.Workbook()
+    for row in (["Day", "Gmail", "Others"], [1, 50, 20], [2, 100, 40]):
+        book.active.append(row)
+    book.save("mine.xlsx")
+    data = json.loads(run("simulate", "small.yaml", "--schedule", "mine.xlsx", *FEW, "--json").stdout)
+    assert data["schedule"]["volume"] == [[[50.0, 100.0]], [[20.0, 40.0]]]
+
+
+def test_compare_with_tables_of_ones_own_and_another_reaction(folder: Path, plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    Path("mine.csv").write_text(WIDE.replace("1.000", "100"))
+    name = "a table with a very long name of theirs"
+    Path(f"{name}.csv").write_text(WIDE.replace("1.000", "200"))
+    files = ("--schedule", "mine.csv", "--schedule", f"{name}.csv")
+    arguments = ("compare", "small.yaml", "--plan", "plan.json", *files, "--reaction", "owlat", *FEW)
+    result = run(*arguments, "--csv", "table.csv")
+    table = result.stdout.split("\n\n")[1].splitlines()
+    assert len(table) == 1 + 2 * 3
+    assert max(map(len, table)) <= 120
+    assert "421s" in table[0]
+    assert "in time" not in table[0]
+    assert set(pd.read_csv("table.csv")["name"]) == {"ours", "mine", name}
+    reacting = json.loads(run(*arguments, "--json").stdout)["reacting"]
+    assert [reacting[each]["reaction"]["name"] for each in ("ours", "mine")] == ["default", "Owlat"]
+
+
+def test_compare_shows_the_deadline_where_there_is_one(folder: Path, plan_json: str) -> None:
+    Path("small.yaml").write_text(SENDER.replace("volume: 400", "volume: 400\n  by: 2027-02-01"))
+    Path("plan.json").write_text(plan_json)
+    result = run("compare", "small.yaml", "--plan", "plan.json", "--published", "sendgrid-marketing-campaigns", *FEW)
+    table = result.stdout.split("\n\n")[1].splitlines()
+    assert "in time" in table[0]
+    assert max(map(len, table)) <= 120
+
+
 def test_draw_tells_what_is_not_known() -> None:
     result = run("draw", "small.yaml", *FEW, "--seed", "3", "--csv", "beliefs.csv")
     assert "cold_allowance" in result.stdout
@@ -333,7 +381,7 @@ def test_the_dns_is_asked_only_when_it_is_wanted(monkeypatch: pytest.MonkeyPatch
         (("list.csv", "--map", "list.csv", "--unmapped", "list.csv"), "itself"),
         (("list.csv", "--sender", "small.yaml", "--save", "new.txt"), "new.txt: is no sender file"),
         (("list.csv", "--column", "where"), "list.csv: The list has no column 'where'"),
-        (("list.csv", "--map", "list.csv"), "list.csv: lacks the column 'domain'"),
+        (("list.csv", "--map", "list.csv"), "list.csv: lacks a column. Columns: domain, provider."),
         (("small.yaml",), "small.yaml: "),
     ],
 )
@@ -390,6 +438,16 @@ WRONG = {
     "unknown schedule": (("simulate", "small.yaml", "--published", "onesignl"), "Did you mean 'onesignal'?"),
     "unknown rival": (("compare", "small.yaml", "--published", "onesignal,bogus"), "'bogus'"),
     "no rival": (("compare", "small.yaml", "--published", " , "), "--published is empty"),
+    "nothing to compare": (("compare", "small.yaml"), "Give --published ID, --schedule FILE, or both."),
+    "no such table": (("compare", "small.yaml", "--schedule", "none.xlsx"), "none.xlsx: is no file"),
+    "two of a name": (
+        ("compare", "small.yaml", "--published", "onesignal", "--schedule", "onesignal.csv"),
+        "Two schedules are called 'onesignal'",
+    ),
+    "no such reaction": (
+        ("compare", "small.yaml", "--published", "onesignal", "--reaction", "panic"),
+        "Unknown reaction 'panic'",
+    ),
     "unknown reaction": (
         ("simulate", "small.yaml", "--published", "onesignal", "--reaction", "panic"),
         "Unknown reaction 'panic'",
@@ -431,9 +489,10 @@ TABLES = {
     "stranger": (b"provider,date,volume\ngmail,2027-01-11,5\nyahoo,2027-01-11,5\n", "provider 'other'"),
     "ragged": (b"provider,date,volume\ngmail,2027-01-11,5,6,7\na\n", "mine.csv"),
     "quotes": (b'provider,date,volume\n"gmail,2027-01-11,5\n', "mine.csv"),
-    "utf-16": ("provider,date,volume\ngmail,2027-01-11,5\n".encode("utf-16"), "is not UTF-8"),
+    "half a utf-16": ("provider,date,volume\ngmail,2027-01-11,5\n".encode("utf-16")[:-1], "is not UTF-8"),
     "binary": (bytes(range(256)) * 20, "is not UTF-8"),
     "nul": (b"provider,date,volume\ngmail,2027-01-11,\0\n", "mine.csv"),
+    "addresses": (b"email,volume\nann@example.org,5\n", "Cell A2 holds an e-mail address"),
     "large": (b"provider,date,volume\n" + b"gmail,2027-01-11,5\n" * 600_000, "is larger than 10 MB"),
 }
 

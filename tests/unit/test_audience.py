@@ -58,7 +58,7 @@ def test_what_engagement_may_not_say(engagement, field, says):
 
 @pytest.mark.parametrize(("cap", "says"), [(0, "above 0"), (101, "at most 100"), ("often", "not a number")])
 def test_a_frequency_cap_is_a_number_of_messages_a_week(cap, says):
-    assert audience(segments=[SEGMENTS[0] | {"max_per_week": 3.5}]).segments[0].max_per_week == 3.5
+    assert audience(size=100, segments=[SEGMENTS[0] | {"max_per_week": 3.5}]).segments[0].max_per_week == 3.5
     assert Segment(name="all", share=1, max_per_week="unknown").max_per_week is None
     with pytest.raises(InputError, match=says):
         audience(segments=[SEGMENTS[0] | {"max_per_week": cap}])

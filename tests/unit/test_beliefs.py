@@ -220,3 +220,58 @@ def test_weights_need_not_sum_to_one_in_a_frame():
     frame = beliefs.to_frame()
     frame["weight"] = np.where(frame["scenario"] == 0, 3.0, 1.0)
     assert_allclose(Beliefs.from_frame(frame).weights, [0.75, 0.25])
+
+
+# --- assumptions of somebody's own
+
+OWN = {"gmail": {"daily_growth": {"low": 1.1, "typical": 1.2, "high": 1.4}}}
+
+
+def test_own_priors_move_their_parameter_and_no_other():
+    mailer = mailing(*NAMES)
+    usual, own = draw(mailer, 400, 3), draw(mailer, 400, 3, priors=OWN)
+    changed = (usual.values != own.values).any(axis=0)
+    assert np.argwhere(changed).tolist() == [[0, PARAMETERS.index("daily_growth")]]
+    growth = own.parameter("daily_growth")[:, 0]
+    assert_allclose(np.quantile(growth, [0.05, 0.5, 0.95]), [1.1, 1.2, 1.4], rtol=0.03)
+    # the same luck: a scenario with much growth still has much
+    assert_array_equal(rankdata(growth), rankdata(usual.parameter("daily_growth")[:, 0]))
+
+
+def test_own_priors_that_are_fixed_or_were_fixed():
+    mailer = mailing(*NAMES)
+    sure = draw(mailer, 50, 3, priors={"gmail": {"daily_growth": {"low": 1.2, "typical": 1.2, "high": 1.2}}})
+    assert (sure.parameter("daily_growth")[:, 0] == 1.2).all()
+    none = {"low": 0.01, "typical": 0.1, "high": 0.3}
+    fixed = next(name for name, row in catalogue().provider("gmail").priors.items() if row.shape == "fixed")
+    spread = draw(mailer, 50, 3, priors={"gmail": {fixed: none}})
+    assert np.unique(spread.parameter(fixed)[:, 0]).size > 10
+
+
+def test_own_priors_are_kept_when_a_plan_is_saved():
+    beliefs = draw(mailing(*NAMES), 5, 3, priors=OWN)
+    assert beliefs.seed is None
+
+
+@pytest.mark.parametrize(
+    ("priors", "field", "message"),
+    [
+        ({"gmial": {}}, None, "Unknown provider 'gmial'"),
+        ({"gmail": {"growth": {}}}, "priors.gmail.growth", "Unknown parameter 'growth'"),
+        (
+            {"gmail": {"daily_growth": {"low": 1.5, "typical": 1.2, "high": 1.4}}},
+            "priors.gmail.daily_growth.typical",
+            "which is below low",
+        ),
+        (
+            {"gmail": {"daily_growth": {"low": 0.5, "typical": 1.2, "high": 1.4}}},
+            "priors.gmail.daily_growth.shape",
+            "needs numbers above 1",
+        ),
+        ({"gmail": {"ip_weight": {"low": "x", "typical": 0.2, "high": 0.3}}}, "priors.gmail.ip_weight.low", "'x'"),
+    ],
+)
+def test_own_priors_that_cannot_be_are_refused(priors, field, message):
+    with pytest.raises(InputError, match=message) as refused:
+        catalogue().changed(priors)
+    assert refused.value.field == field

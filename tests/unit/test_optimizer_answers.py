@@ -352,3 +352,66 @@ def test_the_pace_carries_the_day(hurried, window):
     opens = int(window[:2]) * 60 + int(window[3:5])
     assert first["slot_start"].iloc[0] == f"{opens // 60:02}:{opens % 60 // 15 * 15:02}"
     assert len(first) == -(-(plan.sender.window_hours * 60 + opens % 15) // 15)
+
+
+# --- cells that are decided already
+
+
+def test_locked_cells_come_back_and_the_rest_is_planned_around_them():
+    days = sender().dates(60)
+    locked = {"gmail": {days[3]: 40, days[40]: 1_000}, "yahoo": {days[1]: 0}}
+    free, bound = plan_of(sender()), plan_of(sender(), fixed=locked)
+    for name, cells in locked.items():
+        p = bound.schedule.providers.index(name)
+        for day, messages in cells.items():
+            assert bound.schedule.total[p, bound.schedule.dates.index(day)] == messages
+    assert len(bound.schedule.dates) > 40
+    assert bound.schedule.total[0, 4] < free.schedule.total[0, 4]
+    assert (bound.schedule.total[0, :3] > 0).all()
+
+
+def test_without_locked_cells_nothing_changes():
+    assert plan_of(sender(), fixed={}).schedule == plan_of(sender(), fixed={"gmail": {}}).schedule
+
+
+@pytest.mark.parametrize(
+    ("fixed", "message"),
+    [
+        ({"gmial": {BY: 1}}, "fixed: Unknown provider 'gmial'. Did you mean 'gmail'?"),
+        ({"gmail": {date(2026, 1, 1): 1}}, "fixed.gmail.2026-01-01 lies outside the days from 2027-01-11 to "),
+        ({"gmail": {BY: -1}}, "fixed.gmail.2027-01-18 is -1. Write a whole number"),
+        ({"gmail": {BY: 0.5}}, "fixed.gmail.2027-01-18 is 0.5. Write a whole number"),
+        ({"gmail": {BY: float("nan")}}, "fixed.gmail.2027-01-18 is nan. Write a whole number"),
+        ({"gmail": {date(2027, 1, 17): 5}}, "fixed.gmail.2027-01-17 is 5, but that day takes no mail."),
+    ],
+)
+def test_cells_that_cannot_be_are_refused(fixed, message):
+    with pytest.raises(wp.InputError, match=re.escape(message)):
+        plan_of(sender(send_days="weekdays"), fixed=fixed)
+
+
+# --- assumptions of somebody's own
+
+SLOW = {"gmail": {"daily_growth": {"low": 1.02, "typical": 1.04, "high": 1.06}}}
+
+
+def test_a_plan_names_its_own_assumptions_and_keeps_them():
+    plan = plan_of(sender(), priors=SLOW)
+    kept = wp.Plan.from_json(plan.to_json())
+    for each in (plan, kept):
+        rows = each.assumptions().set_index(["provider", "parameter"])
+        assert rows.loc[("gmail", "daily_growth"), "typical"] == 1.04
+        assert rows.loc[("gmail", "daily_growth"), "confidence"] == "default"
+        assert rows.loc[("yahoo", "daily_growth"), "typical"] > 1.04
+    assert kept.forecast.reached.tolist() == plan.forecast.reached.tolist()
+
+
+def test_assumptions_move_the_plan_of_their_provider_alone():
+    usual, slow = plan_of(sender(), risk=0.1), plan_of(sender(), risk=0.1, priors=SLOW)
+    n_days = min(len(usual.schedule.dates), len(slow.schedule.dates), 7)
+    assert slow.schedule.total[0, :n_days].sum() < usual.schedule.total[0, :n_days].sum()
+
+
+def test_priors_and_beliefs_are_one_or_the_other():
+    with pytest.raises(wp.InputError, match="not both"):
+        plan_of(sender(), priors=SLOW, beliefs=wp.draw(sender(), 20, 1))
