@@ -350,9 +350,7 @@ def advise_retries(
     tell = progress or (lambda share, text: None)
     searched = _scenarios(sender, beliefs, scenarios, seed, "search")
     on = retry_search.bench(sender, checked, searched, reaction, _seed(seed, "search luck"), names)
-    best, tried = retry_search.search(
-        on, retry_search.FULL, lambda share: tell(0.5 * share, "Searching retry policies")
-    )
+    best, tried = retry_search.search(on, retry_search.FULL, lambda share: tell(0.5 * share, "Searching retry policies"))
     judges = _scenarios(sender, beliefs, FRESH * scenarios, seed, "judge")
     fresh = retry_search.bench(sender, checked, judges, reaction, _seed(seed, "judge luck"), names)
     candidates = [_Candidate("advised", [ADVISED] * len(best), [knobs.policy() for knobs in best]), *_known(sender)]
@@ -480,9 +478,7 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
             for part, seed in zip(parts, seeds, strict=True)
         )
         best, _ = retry_search.search(
-            on,
-            retry_search.QUICK,
-            lambda share, i=i, text=text: tell((i + 0.3 * share) / n, text),  # type: ignore[misc]
+            on, retry_search.QUICK, lambda share, i=i, text=text: tell((i + 0.3 * share) / n, text)  # type: ignore[misc]
         )
         candidates = [
             _Candidate("advised", [ADVISED] * len(best), list(advice.policies.values())),
@@ -490,10 +486,7 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
             _Candidate("searched", [_short(knobs) for knobs in best], [knobs.policy() for knobs in best]),
         ]
         rows = _judged(
-            fresh,
-            candidates,
-            names,
-            lambda share, i=i, text=text: tell((i + 0.3 + 0.7 * share) / n, text),  # type: ignore[misc]
+            fresh, candidates, names, lambda share, i=i, text=text: tell((i + 0.3 + 0.7 * share) / n, text)  # type: ignore[misc]
         )
         for name in names:
             own = [row for row in rows if row["provider"] == name]
@@ -567,9 +560,7 @@ def policy_text(policy: RetryPolicy) -> str:
     said = ", ".join(f"{_time(wait)} {words[cause]}" for cause, wait in others.items())
     text = f"wait {_time(usual)} first{f' ({said})' if said else ''}, then "
     if policy.intervals_seconds:
-        text += (
-            f"{', '.join(map(_time, policy.intervals_seconds[:6]))}{' …' if len(policy.intervals_seconds) > 6 else ''}"
-        )
+        text += f"{', '.join(map(_time, policy.intervals_seconds[:6]))}{' …' if len(policy.intervals_seconds) > 6 else ''}"
     elif policy.growth == 1.0:
         text += f"every {_time(policy.interval(1))}"
     else:
