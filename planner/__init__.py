@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
     from planner.optimizer.comparison import Candidate, Comparison, compare
+    from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
     from planner.optimizer.retries import RetryAdvice, advise_retries
@@ -31,6 +32,7 @@ __all__ = [
     "Cancelled",
     "Candidate",
     "Comparison",
+    "Explanation",
     "Forecast",
     "InputError",
     "MxLookup",
@@ -47,6 +49,7 @@ __all__ = [
     "catalogue",
     "compare",
     "draw",
+    "explain",
     "optimize",
     "published",
     "read_audience",
@@ -63,6 +66,7 @@ _HOMES = {
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
+    "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
     "MxLookup": "planner.inputs.mx",
@@ -78,6 +82,7 @@ _HOMES = {
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
+    "explain": "planner.optimizer.explanation",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",

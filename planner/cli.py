@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from importlib.util import find_spec
@@ -180,6 +180,64 @@ def compare(
 
 
 @app.command()
+def retries(
+    sender_file: SenderFile,
+    plan_file: PlanFile = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this mailbox provider; see `warmup providers`.")
+    ] = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Advise when to try deferred mail again, beside what mail servers do by default."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    only = None if provider is None else _mailed(sender, provider)
+    ours = None if plan_file is None else _load_plan(plan_file, sender)
+    if ours is None:
+        with _progress("Planning") as progress:
+            ours = wp.optimize(sender, seed=seed, progress=progress)
+    with _progress("Searching") as progress:
+        advice = wp.advise_retries(
+            sender,
+            ours.schedule,
+            reaction=ours.reaction,
+            seed=seed,
+            providers=only,
+            progress=progress,
+            **_asked(scenarios),
+        )
+    if csv is not None:
+        _write_table(csv, advice.to_frame().round(6))
+    _print(advice.to_json() if as_json else _retries_report(advice))
+
+
+@app.command()
+def explain(
+    sender_file: SenderFile,
+    plan_file: PlanFile = None,
+    csv: CsvFile = None,
+    seed: Seed = 0,
+    scenarios: Scenarios = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what holds the plan back, what would help by how many days, and what the date hangs on."""
+    sender = wp.Sender.load(sender_file)
+    _check_places(sender_file, csv)
+    made = None if plan_file is None else _load_plan(plan_file, sender)
+    if made is None:
+        with _progress("Planning") as progress:
+            made = wp.optimize(sender, seed=seed, progress=progress, **_asked(scenarios))
+    with _progress("Explaining") as progress:
+        explanation = wp.explain(made, progress=progress)
+    if csv is not None:
+        _write_table(csv, explanation.to_frame().drop(columns="changes").round(6))
+    _print(explanation.to_json() if as_json else _explanation_report(explanation, made))
+
+
+@app.command()
 def draw(
     sender_file: SenderFile,
     csv: CsvFile = None,
@@ -318,6 +376,13 @@ def main() -> None:
 def _asked(scenarios: int | None) -> dict[str, Any]:
     """Leave the number to the library where nobody asks for one: the app does the same."""
     return {} if scenarios is None else {"scenarios": scenarios}
+
+
+def _mailed(sender: wp.Sender, provider: str) -> list[str]:
+    if provider not in sender.provider_names:
+        known = ", ".join(sender.provider_names)
+        raise wp.InputError(f"--provider is '{provider}', whom the sender does not mail. It mails: {known}.")
+    return [provider]
 
 
 def _rivals(sender: wp.Sender, published: str, files: Sequence[Path]) -> dict[str, wp.Schedule]:
@@ -556,6 +621,64 @@ def _audience_report(found: wp.AddressList) -> str:
         rest = f"\nand {_whole(more)} more domains; --unmapped FILE.csv writes them all." if more else ""
         parts.append(_table(("of no known provider", "addresses"), [(name, _whole(n)) for name, n in first]) + rest)
     return "\n\n".join(parts)
+
+
+def _retries_report(advice: wp.RetryAdvice) -> str:
+    """The advice in words, and below it how the policies do, provider by provider."""
+    from planner.vocabulary import duration
+
+    frame = advice.to_frame()
+    tables = []
+    for name, own in frame[frame["kind"] != "searched"].groupby("provider", sort=False):
+        rows = [
+            (
+                row["policy"],
+                duration(row["mean_delay"]),
+                duration(row["p95_delay"]),
+                _number(row["wasted"]),
+                _percent(row["expired"]),
+                f"{row['score']:.2f}",
+                "" if row["kind"] == "advised" else f"{row['score_more']:+.2f} ± {row['se']:.2f}",
+            )
+            for row in own.sort_values("score").to_dict("records")
+        ]
+        headers = (str(name), "late, mean", "late, 95 %", "wasted", "expired", "score", "to the advised")
+        tables.append(_table(headers, rows))
+    legend = (
+        "late: mail deferred at first, expired mail as five days; wasted: deferred attempts per delivered message;\n"
+        "score: minutes per delivered message, less is better; judged on fresh scenarios"
+    )
+    return "\n\n".join([advice.summary(), *tables, legend])
+
+
+def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
+    held = [(str(row["provider"]), str(row["text"])) for row in explanation.binding.to_dict("records")]
+    helps = [
+        (str(row["text"]), str(row["effect"]), *([_percent(row["chance"])] if explanation.chance is not None else []))
+        for row in explanation.reliefs.to_dict("records")
+    ]
+    hangs = [
+        (*(str(row[key]) for key in ("provider", "title", "unit", "confidence")), *_ends(row))
+        for row in explanation.assumptions.to_dict("records")
+        if row["swing"] > 0
+    ]
+    deadline = ("deadline kept",) if explanation.chance is not None else ()
+    parts = [
+        explanation.summary(),
+        _table(("what holds it back", ""), held, left=2),
+        _table(("what would help", "the target", *deadline), helps, left=2),
+        _table(("find out first", "", "unit", "confidence", "10 %", "days", "90 %", "days"), hangs, left=4),
+    ]
+    tables = (rows for rows in ([()], held, helps, hangs))
+    return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
+
+
+def _ends(row: Mapping[Any, Any]) -> Iterator[str]:
+    """Say a prior's 10 % and 90 % points, each with the days it adds."""
+    for end in ("low", "high"):
+        days = row[f"days_{end}"]
+        yield _number(row[end])
+        yield f"{days:+.0f}" if isfinite(days) else "never" if days > 0 else "at all"
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

@@ -7,9 +7,10 @@ replaces. No line, area or mark is told apart by its colour alone: patterns, das
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from html import escape
-from math import isfinite
+from math import isfinite, isnan
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,10 @@ __all__ = [
     "delays",
     "frontier",
     "ramp",
+    "reliefs",
+    "retry_timeline",
+    "retry_trade_off",
+    "tornado",
 ]
 
 DEFERRED_ABOVE = 0.1
@@ -49,6 +54,8 @@ _ALARM = "#d55e00"
 _NEUTRAL = "#808080"  # reads on white and on black
 _FAINT = "rgba(128, 128, 128, 0.25)"
 _DAY, _TICK = "%a %-d %b %Y", "%a<br>%-d %b"
+
+_BEYOND = {"symbol": "triangle-right", "size": 11, "color": _ALARM}
 
 _AXIS = {"gridcolor": _FAINT, "zerolinecolor": _FAINT, "linecolor": _FAINT, "automargin": True}
 _TEMPLATE = {
@@ -252,16 +259,84 @@ def date_ranges(frame: pd.DataFrame, end: date, deadline: date | None = None) ->
         (False, "if nobody reacts", "x", "dot"),
     ):
         rows = frame[frame["reaction"].astype(bool) == reacts]
-        for row in rows.itertuples():
-            _add_range(figure, row, names.index(_text(row.name)) + (-0.15 if reacts else 0.15), end, dash)
-        if len(rows):
-            places = [names.index(_text(name)) + (-0.15 if reacts else 0.15) for name in rows["name"]]
+        places = [names.index(_text(name)) + (-0.15 if reacts else 0.15) for name in rows["name"]]
+        if places:
+            _add_ranges(figure, rows, places, end, dash, f"8 times in 10, {label}")
             _add_medians(figure, rows, places, end, label, symbol)
+    _add_beyond(figure, end)
     if deadline is not None:
         _add_deadline(figure, deadline)
     figure.update_yaxes(
         title=None, tickformat="", tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.4, -0.6]
     )
+    return _told(figure, frame)
+
+
+def reliefs(frame: pd.DataFrame) -> Figure:
+    """Draw what each relief is worth in days: bars to the left are earlier.
+
+    Parameters
+    ----------
+    frame : frame with columns text, days (earlier below 0; inf and -inf where the relief decides whether the target is
+        reached at all), effect (text)
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("", "Days earlier (left) or later (right)", height=140 + 34 * len(frame), hovermode="closest")
+    reach = _reach(frame["days"])
+    figure.add_trace(
+        Bar(
+            x=[_capped(day, reach) for day in frame["days"]],
+            y=_lines(frame["text"]),
+            orientation="h",
+            text=[_text(effect) for effect in frame["effect"]],
+            textposition="auto",
+            marker={
+                "color": [PALETTE[2] if day < 0 else PALETTE[5] for day in frame["days"]],
+                "pattern": {"shape": ["" if isfinite(day) else "/" for day in frame["days"]]},
+            },
+            hovertemplate="%{y}<br>%{text}<extra></extra>",
+        )
+    )
+    _sideways(figure, reach)
+    return _told(figure, frame)
+
+
+def tornado(frame: pd.DataFrame) -> Figure:
+    """Draw how far each assumption moves the date, the widest on top.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, title, unit, low, high (10 % and 90 % points), days_low, days_high (days, inf
+        and -inf where it decides whether the target is reached), confidence
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("", "Days earlier (left) or later (right)", height=160 + 34 * len(frame), hovermode="closest")
+    names = [f"{_text(row.title)}, {_text(row.provider)}" for row in frame.itertuples()]
+    reach = _reach([*frame["days_low"], *frame["days_high"]])
+    for number, (end, name) in enumerate((("low", "At its 10 % point"), ("high", "At its 90 % point"))):
+        days = frame[f"days_{end}"]
+        figure.add_trace(
+            Bar(
+                x=[_capped(day, reach) for day in days],
+                y=names,
+                orientation="h",
+                name=name,
+                customdata=[
+                    [f"{value:,.4g} {_text(unit)}", _text(confidence)]
+                    for value, unit, confidence in zip(frame[end], frame["unit"], frame["confidence"], strict=True)
+                ],
+                marker={"color": PALETTE[number], "pattern": {"shape": PATTERNS[number]}},
+                hovertemplate="%{y}: %{x:+.0f} days at %{customdata[0]} (%{customdata[1]})",
+            )
+        )
+    figure.update_layout(barmode="overlay")
+    _sideways(figure, reach)
     return _told(figure, frame)
 
 
@@ -364,6 +439,161 @@ def delays(frame: pd.DataFrame) -> Figure:
     return _told(figure, rows)
 
 
+# --- retries
+
+
+def retry_trade_off(frame: pd.DataFrame) -> Figure:
+    """Draw the retry policies of one provider: attempts for nothing against delay, what expires as colour.
+
+    Parameters
+    ----------
+    frame : frame with columns policy, kind, mean_delay (seconds), wasted (attempts per message), expired (share),
+        on_curve
+        Kinds: advised, default, yours, mta, advice, searched.
+
+    Returns
+    -------
+    Figure
+    """
+    figure = _figure("Mean delay of mail deferred at first", "Attempts for nothing per delivered message", height=520)
+    figure.update_layout(hovermode="closest")
+    curve = frame[frame["on_curve"]].sort_values("wasted")
+    line = {"color": _NEUTRAL, "dash": "dot", "width": 1.5}
+    figure.add_trace(
+        Scatter(
+            x=list(curve["wasted"]),
+            y=_hours(curve["mean_delay"]),
+            mode="lines",
+            line=line,
+            name="None is better in both",
+            hoverinfo="skip",
+        )
+    )
+    most = max([0.01, *frame["expired"]])
+    for number, (kind, name, symbol) in enumerate(_POLICY_KINDS):
+        rows = frame[frame["kind"] == kind]
+        if not rows.empty:
+            figure.add_trace(_policies(rows, name, symbol, most, bar=number == 0))
+    chosen = frame[frame["kind"] == "advised"]
+    ring = {"symbol": "circle-open", "size": 24, "color": _ALARM, "line": {"width": 3}}
+    x, y = list(chosen["wasted"]), _hours(chosen["mean_delay"])
+    figure.add_trace(Scatter(x=x, y=y, mode="markers", marker=ring, showlegend=False, hoverinfo="skip"))
+    figure.update_xaxes(type="log", tickformat="", dtick="D2", rangemode="normal")
+    ticks = {hours: text for hours, text in _HOURS.items() if hours <= 1.5 * max([1.0, *_hours(frame["mean_delay"])])}
+    figure.update_yaxes(type="log", tickformat="", tickvals=list(ticks), ticktext=list(ticks.values()))
+    return _told(figure, frame)
+
+
+def retry_timeline(frame: pd.DataFrame, at: str = "") -> Figure:
+    """Draw the attempts of one message that is deferred, a row per policy, and who still waits after each.
+
+    Parameters
+    ----------
+    frame : frame with columns policy, kind, attempt (from 0), age_seconds, clock (text), still_waiting (share or nan)
+    at : str
+        Time of the first attempt.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = list(_groups(frame, "policy"))
+    since = f"Time since the first attempt{f' at {_text(at)}' if at else ''}"
+    figure = _figure("", since, height=170 + 60 * max(len(groups), 1), hovermode="closest")
+    for number, (name, rows) in enumerate(groups):
+        later = rows[rows["attempt"] > 0]
+        colour = PALETTE[number % len(PALETTE)]
+        waiting = [None if isnan(share) else 100.0 * share for share in later["still_waiting"]]
+        figure.add_trace(
+            Scatter(
+                x=_hours(later["age_seconds"]),
+                y=[name] * len(later),
+                customdata=list(zip(later["attempt"], later["clock"], waiting, strict=True)),
+                name=name,
+                mode="lines+markers+text",
+                # every other number would lie over its neighbour
+                text=_spaced(list(later["age_seconds"]), waiting),
+                textposition="top center",
+                line={"color": colour, "width": 1, "dash": DASHES[number % len(DASHES)]},
+                marker={"symbol": _SYMBOLS[number % len(_SYMBOLS)], "size": 9, "color": colour},
+                hovertemplate="attempt %{customdata[0]} at %{customdata[1]}"
+                "<br>then %{customdata[2]:.0f} in 100 still wait",
+                showlegend=False,
+            )
+        )
+    last = 1.3 * max([1.0, *_hours(frame["age_seconds"])])
+    ticks = {hours: text for hours, text in _HOURS.items() if hours <= last}
+    figure.update_xaxes(type="log", tickformat="", tickvals=list(ticks), ticktext=list(ticks.values()))
+    figure.update_yaxes(autorange="reversed", title=None, tickformat="", type="category")
+    figure.add_annotation(
+        text="numbers: how many in 100 still wait after this attempt",
+        showarrow=False, xref="paper", yref="paper", x=0, y=1, xanchor="left", yanchor="bottom",
+    )  # fmt: skip
+    return _told(figure, frame)
+
+
+_POLICY_KINDS = (
+    ("mta", "Comes with an MTA or service", "square"),
+    ("searched", "Tried in the search", "circle"),
+    ("advice", "Advice", "x"),
+    ("default", "Our default", "diamond"),
+    ("yours", "Yours", "triangle-up"),
+    ("advised", "Advised", "star"),
+)
+_SYMBOLS = ("star", "square", "diamond", "triangle-up", "x", "circle")
+_HOURS = {
+    1 / 60: "1 min", 5 / 60: "5 min", 0.25: "15 min", 0.5: "30 min", 1.0: "1 h", 2.0: "2 h", 4.0: "4 h", 12.0: "12 h",
+    24.0: "1 day", 48.0: "2 days", 120.0: "5 days",
+}  # fmt: skip
+_SPACE = 1.6
+"""Times are written beside attempts that lie this factor apart."""
+
+
+def _policies(rows: pd.DataFrame, name: str, symbol: str, most: float, *, bar: bool) -> Scatter:
+    """Draw policies of one kind; names stand beside them but for those of the search."""
+    named = rows["kind"] != "searched"
+    names = [_text(policy) for policy in rows["policy"]]
+    colours = {
+        "color": [100.0 * share for share in rows["expired"]],
+        "cmin": 0.0,
+        "cmax": 100.0 * most,
+        "colorscale": [[0, PALETTE[0]], [1, _ALARM]],
+        "showscale": bar,
+        "colorbar": {"title": {"text": "expired,<br>in 100"}, "thickness": 10},
+    }
+    size = 14 if symbol == "star" else 9 if symbol != "circle" else 6
+    return Scatter(
+        x=list(rows["wasted"]),
+        y=_hours(rows["mean_delay"]),
+        customdata=list(zip(names, 100.0 * rows["expired"], strict=True)),
+        text=[text if shown else "" for text, shown in zip(names, named, strict=True)],
+        textposition=[_PLACES[i % len(_PLACES)] for i in range(len(rows))],
+        textfont={"size": 10},
+        name=name,
+        mode="markers+text",
+        marker={"symbol": symbol, "size": size, **colours},
+        hovertemplate="%{customdata[0]}<br>%{y:.2~r} hours late on average"
+        "<br>%{x:.2~r} attempts for nothing per message<br>%{customdata[1]:.2~r} in 100 expire<extra></extra>",
+    )
+
+
+_PLACES = ("top center", "bottom center")
+
+
+def _hours(seconds: Any) -> list[float]:
+    return [float(each) / 3600.0 for each in seconds]
+
+
+def _spaced(ages: list[float], waiting: list[float | None]) -> list[str]:
+    """Write a share beside an attempt where there is room for it on a logarithmic axis."""
+    texts, last = [], 0.0
+    for age, share in zip(ages, waiting, strict=True):
+        free = age >= _SPACE * last
+        last = age if free else last
+        texts.append("" if share is None or not free else f"{share:.0f}" if share >= 1.0 or share == 0.0 else "<1")
+    return texts
+
+
 # --- parts
 
 
@@ -464,14 +694,24 @@ def _edge(
     )
 
 
-def _add_range(figure: Figure, row: Any, place: float, end: date, dash: str) -> None:
-    """Draw from the 10 % to the 90 % day, to the end of what was simulated where it lies beyond."""
+def _add_ranges(figure: Figure, rows: pd.DataFrame, places: list[float], end: date, dash: str, name: str) -> None:
+    """Draw from the 10 % to the 90 % day, with an arrow at the end of what was simulated where that lies beyond."""
     line = {"color": _NEUTRAL, "width": 4, "dash": dash}
-    low, high = (end if _missing(day) else day for day in (row.q10, row.q90))
-    figure.add_trace(_edge([low, high], [place] * 2, None, None, line=line))
-    if _missing(row.q90):
-        mark = {"symbol": "triangle-right", "size": 11, "color": _ALARM}
-        figure.add_trace(Scatter(x=[end], y=[place], mode="markers", marker=mark, showlegend=False, hoverinfo="skip"))
+    for number, (row, place) in enumerate(zip(rows.itertuples(), places, strict=True)):
+        low, high = (end if _missing(day) else day for day in (row.q10, row.q90))
+        figure.add_trace(_edge([low, high], [place] * 2, None, name if number == 0 else None, line=line))
+    never = [place for day, place in zip(rows["q90"], places, strict=True) if _missing(day)]
+    figure.add_trace(
+        Scatter(x=[end] * len(never), y=never, mode="markers", marker=_BEYOND, showlegend=False, hoverinfo="skip")
+    )
+
+
+def _add_beyond(figure: Figure, end: date) -> None:
+    """Explain the arrow, and leave it room, if one was drawn."""
+    if any(trace.marker.symbol == _BEYOND["symbol"] and trace.x for trace in figure.data):
+        name = "1 time in 10 later, or never"
+        figure.add_trace(Scatter(x=[None], y=[None], mode="markers", marker=_BEYOND, name=name, hoverinfo="skip"))
+        figure.update_xaxes(autorangeoptions={"include": (end + timedelta(days=1)).isoformat()})
 
 
 def _add_medians(figure: Figure, rows: pd.DataFrame, places: list[float], end: date, label: str, symbol: str) -> None:
@@ -608,6 +848,25 @@ def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:
         marker={"symbol": symbol, "size": 10, "line": {"width": 2}},
         hovertemplate="%{y}: %{customdata:.2~r} hours",
     )
+
+
+def _reach(days: Any) -> float:
+    """Return how far bars may reach, days: a little beyond the longest that ends."""
+    return 1.25 * max([4.0, *(abs(float(day)) for day in days if isfinite(day))])
+
+
+def _capped(day: float, reach: float) -> float:
+    return float(np.clip(day, -reach, reach))
+
+
+def _sideways(figure: Figure, reach: float) -> None:
+    figure.update_xaxes(range=[-1.05 * reach, 1.05 * reach], tickformat="+,d", zeroline=True, hoverformat="")
+    figure.update_yaxes(autorange="reversed", title=None, tickformat="", type="category")
+
+
+def _lines(texts: Any) -> list[str]:
+    """Break long names of bars into lines, or they would leave no room for the bars."""
+    return ["<br>".join(map(_text, wrap(str(text), 44))) for text in texts]
 
 
 def _told(figure: Figure, frame: pd.DataFrame) -> Figure:

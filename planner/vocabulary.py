@@ -101,6 +101,23 @@ def whole(value: float) -> str:
     return f"{round(value):,}" if math.isfinite(value) else "unknown"
 
 
+def duration(seconds: float) -> str:
+    """Say how long something takes, with two significant digits.
+
+    Examples
+    --------
+    >>> duration(300.0), duration(5_400.0), duration(172_800.0), duration(45_000.0)
+    ('5 min', '1.5 h', '2 days', '12 h')
+    """
+    if seconds < 59.5:
+        return f"{seconds:.2g} s"
+    if seconds < 59.5 * 60.0:
+        return f"{seconds / 60.0:.2g} min"
+    if seconds < 47.5 * 3600.0:
+        return f"{seconds / 3600.0:.2g} h"
+    return f"{seconds / 86_400.0:.2g} days"
+
+
 def day_text(day: date) -> str:
     """Say a date with its weekday, in English whatever the machine's locale.
 
@@ -122,3 +139,35 @@ def short_day(day: date, since: date | None = None) -> str:
     """
     year = "" if since is None or day.year == since.year else f" {day.year}"
     return f"{_WEEKDAYS[day.weekday()][:3]} {day.day} {_MONTHS[day.month - 1][:3]}{year}"
+
+
+def dates_text(first: date, last: date, since: date | None = None) -> str:
+    """Say a span of days briefly; with the year where that is not the year of `since`.
+
+    Examples
+    --------
+    >>> dates_text(date(2026, 12, 3), date(2026, 12, 9)), dates_text(date(2026, 11, 28), date(2026, 12, 3))
+    ('3–9 Dec', '28 Nov–3 Dec')
+    >>> dates_text(date(2027, 1, 2), date(2027, 1, 2), since=date(2026, 11, 25))
+    '2 Jan 2027'
+    """
+    start, end = (f"{day.day} {_MONTHS[day.month - 1][:3]}" for day in (first, last))
+    years = ["" if since is None or day.year == since.year else f" {day.year}" for day in (first, last)]
+    if first == last:
+        return f"{end}{years[1]}"
+    if first.year != last.year:
+        return f"{start}{years[0]}–{end}{years[1]}"
+    if first.month == last.month:
+        return f"{first.day}–{end}{years[1]}"
+    return f"{start}–{end}{years[1]}"
+
+
+def weekday_text(day: Weekday) -> str:
+    """Say a weekday in the plural.
+
+    Examples
+    --------
+    >>> weekday_text(Weekday.FRI)
+    'Fridays'
+    """
+    return f"{_WEEKDAYS[WEEKDAYS.index(day)]}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from math import ceil
 from typing import Annotated, Literal, Self
 
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 from planner.inputs.fields import Checked, Number, Text, Whole, refusal
 from planner.inputs.provider import LongText
 from planner.inputs.retry import MAX_ATTEMPTS, MAX_LIFETIME, RetryPolicy, Seconds
-from planner.vocabulary import Confidence
+from planner.vocabulary import Cause, Confidence
 
 Pause = Annotated[Number, Field(ge=0, le=MAX_LIFETIME)]
 
@@ -125,11 +126,11 @@ class Mta(Checked):
         Its lifetime ends with the last attempt.
         """
         times = attempt_times(self)
-        waits = [b - a for a, b in zip(times, times[1:], strict=False)] or [times[0]]
+        waits = [b - a for a, b in pairwise(times)] or [times[0]]
         while len(waits) > 1 and abs(waits[-1] - waits[-2]) < 1e-6:  # the last one repeats
             waits.pop()
         return RetryPolicy(
-            first_seconds=dict.fromkeys(_CAUSES, times[0]),
+            first_seconds=dict.fromkeys(Cause, times[0]),
             intervals_seconds=tuple(waits),
             jitter=self.jitter,
             lifetime_seconds=float(ceil(times[-1] - 1e-6)),
@@ -155,9 +156,6 @@ def attempt_times(mta: Mta) -> list[float]:
             break
         times.append(due)
     return times
-
-
-_CAUSES = ("limit", "penalty", "greylisting", "system", "stuck", "reputation", "authentication")
 
 
 def _given_up(mta: Mta, age: float, due: float) -> bool:

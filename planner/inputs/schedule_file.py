@@ -242,9 +242,9 @@ class _Headings:
         if "" in texts or sum(text is not None for text in texts) < (1 if len(texts) == 1 and not grid.turned else 2):
             return None
         words = [plain(text) if text else "" for text in texts]
-        if "provider" in words and (len(set(words) & set(LONG)) > 1 or "" not in words):
+        if "provider" in words and len(set(words) & set(LONG)) > 1 and not grid.turned:
             return _Head(long=True)
-        return self._wide(grid, texts, words)
+        return self._wide(texts, words, grid.rows[r + 1 :])
 
     def _text(self, cell: Any) -> str | None:
         """Give a heading's text, None where the cell is empty, and nothing where no heading looks like this."""
@@ -257,7 +257,9 @@ class _Headings:
         named = any(map(str.isalpha, cell)) and not is_day(cell)
         return cell if named or self.names.find(cell) else ""
 
-    def _wide(self, grid: Grid, texts: Sequence[str | None], words: Sequence[str]) -> _Head | None:
+    def _wide(
+        self, texts: Sequence[str | None], words: Sequence[str], below: Sequence[tuple[Any, ...]]
+    ) -> _Head | None:
         of: dict[str, list[Any]] = {key: [] for key in ("date", "run", "total", "rest", "named", "strange", "ignored")}
         notes: list[str] = []
         for c, (text, word) in enumerate(zip(texts, words, strict=True)):
@@ -276,10 +278,12 @@ class _Headings:
         if not (of["total"] or of["rest"] or of["named"]) or (len(of["strange"]) > len(words) / 2):
             return None
         adobe = bool(of["run"]) or any(word in _PHASE | _ENGAGED for word in words)
-        days_first = (of["date"] or of["run"] or [None])[0]
+        # dates say more than the numbers of days beside them
+        dated = sorted(of["date"], key=lambda c: not any(_is_dated(row[c]) for row in below))
+        of["ignored"] += [texts[c] for c in (*dated[1:], *(of["run"] if dated else of["run"][1:]))]
         columns: dict[str, Any] = {key: tuple(of[key]) for key in ("total", "rest", "named", "strange", "ignored")}
-        run = of["run"][0] if of["run"] and not of["date"] else None
-        return _Head(date=days_first if run is None else None, run=run, adobe=adobe, notes=tuple(notes), **columns)
+        run = of["run"][0] if of["run"] and not dated else None
+        return _Head(date=dated[0] if dated else None, run=run, adobe=adobe, notes=tuple(notes), **columns)
 
     def _providers(self, text: str, word: str) -> tuple[tuple[str, ...], list[str]]:
         if word in self.groups:
@@ -292,6 +296,10 @@ class _Headings:
         if providers == (OTHER,):
             return providers, [f"'{text}' is in no provider's list of domains; it was counted as other."]
         return providers, []
+
+
+def _is_dated(cell: Any) -> bool:
+    return isinstance(cell, date) or (isinstance(cell, str) and is_day(cell) and sum(map(str.isdigit, cell)) > 4)
 
 
 # --- long

@@ -105,7 +105,9 @@ def read_bytes(source: Any, name: str | None = None) -> tuple[bytes, str | None]
         content, known = bytes(source), name
     elif hasattr(source, "read"):
         own = getattr(source, "name", None)
-        content, known = source.read(MAX_BYTES + 1), name or (own if isinstance(own, str) else None)
+        # what a screen keeps of an upload may have been read before
+        content = source.getvalue() if hasattr(source, "getvalue") else source.read(MAX_BYTES + 1)
+        known = name or (own if isinstance(own, str) else None)
     else:
         content, known = _from_disk(Path(source)), name or str(source)
     if not isinstance(content, bytes):

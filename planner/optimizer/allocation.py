@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 def placeable(sender: Sender, n_days: int) -> Floats:
     """Return the most that can go to each provider on each day, (providers, days) float array, whole messages.
 
-    The demand, less what frequency caps, the limit on complaints and the capacity forbid.
+    The demand, less what frequency caps, the limits on complaints and hard bounces and the capacity forbid.
     """
-    wanted = np.minimum(sender.demand(n_days), np.minimum(supply(sender, n_days), _within_complaints(sender, n_days)))
-    wanted = wanted * _bounces_allow(sender)[:, None]
+    wanted = np.minimum(sender.demand(n_days), np.minimum.reduce(list(ceilings(sender, n_days).values())))
     if sender.capacity is not None:
         wanted = wanted * np.minimum(1.0, sender.capacity / np.maximum(wanted.sum(axis=0), 1.0))
     return np.asarray(np.floor(wanted + 1e-9))
+
+
+def ceilings(sender: Sender, n_days: int) -> dict[str, Floats]:
+    """Return what each of the sender's own limits leaves of a day, (providers, days) float arrays, infinite for all."""
+    return {
+        "frequency_caps": supply(sender, n_days),
+        "complaint_limit": _within_complaints(sender, n_days),
+        "hard_bounce_limit": _within_bounces(sender, n_days),
+    }
 
 
 def reachable(sender: Sender, n_days: int) -> Floats:
@@ -69,7 +77,7 @@ def _within_complaints(sender: Sender, n_days: int) -> Floats:
     rates = np.array([segment.complaint_rate for segment in sender.audience.segments])
     if not sender.chooses:
         mixed = sender.audience.segment_shares_by_provider() @ rates
-        return np.where(mixed <= limit, np.inf, 0.0)[:, None] * np.ones(n_days)
+        return np.repeat(np.where(mixed <= limit, np.inf, 0.0)[:, None], n_days, axis=1)
     best = upto = slack = np.zeros((n_providers, n_days))
     for most, rate in zip(sender.allotment(n_days).transpose(1, 0, 2), rates, strict=True):
         gain = limit - rate
@@ -80,10 +88,11 @@ def _within_complaints(sender: Sender, n_days: int) -> Floats:
     return np.where(slack >= 0.0, np.inf, best)
 
 
-def _bounces_allow(sender: Sender) -> Floats:
-    """Tell at which providers the sender's own limit on hard bounces lets it mail at all, (providers,), 1 or 0."""
+def _within_bounces(sender: Sender, n_days: int) -> Floats:
+    """Return 0 where the sender's own limit on hard bounces lets it mail nobody, else infinite, (providers, days)."""
     limit = sender.limits.hard_bounce_rate
     if limit is None or sender.kind == "marketing":
-        return np.ones(len(sender.provider_names))
+        return np.full((len(sender.provider_names), n_days), np.inf)
     rates = np.array([segment.hard_bounce_rate for segment in sender.audience.segments])
-    return np.asarray(sender.audience.segment_shares_by_provider() @ rates <= limit, dtype=float)
+    allowed = sender.audience.segment_shares_by_provider() @ rates <= limit
+    return np.repeat(np.where(allowed, np.inf, 0.0)[:, None], n_days, axis=1)

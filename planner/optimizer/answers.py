@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.inputs.catalogue import catalogue
-from planner.inputs.provider import ITEM_TITLES, ITEMS
+from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
 from planner.optimizer.allocation import reachable
 from planner.optimizer.referee import ramps
 from planner.simulation.forecast import REACHED
-from planner.vocabulary import WEEKDAYS, Floats, rounded, whole
+from planner.vocabulary import WEEKDAYS, Floats, Weekday, rounded, whole
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.simulation.beliefs import Beliefs
 
 NEARLY = 1.0 - REACHED
+
+COMPLAINTS, HARD_BOUNCES = 0.001, 0.01  # what providers' postmasters and ESPs ask for
+CLEAN = f"{COMPLAINTS:.1%} complaints and {HARD_BOUNCES:.0%} hard bounces"
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ _OWN_LIMITS = {
 
 
 def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
-    missing = [item for item in ITEMS if getattr(sender.authentication, item) == "no"]
+    missing = missing_items(sender)
     if not missing:
         return ""
     changed = sender.changed({f"authentication.{item}": "yes" for item in missing})
@@ -193,31 +197,16 @@ def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int)
 
 
 def _cleaner(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
-    complaints, bounces = 0.001, 0.01  # what providers' postmasters and ESPs ask for
-    segments = sender.audience.segments
-    if all(one.complaint_rate <= complaints and one.hard_bounce_rate <= bounces for one in segments):
+    changes = cleaner_list(sender)
+    if not changes or not _reaches(sender.changed(changes), beliefs, drops, n_days):
         return ""
-    cleaner = [
-        one.model_dump()
-        | {
-            "complaint_rate": min(one.complaint_rate, complaints),
-            "hard_bounce_rate": min(one.hard_bounce_rate, bounces),
-        }
-        for one in segments
-    ]
-    if not _reaches(sender.changed({"audience.segments": cleaner}), beliefs, drops, n_days):
-        return ""
-    return f"With at most {complaints:.1%} complaints and {bounces:.0%} hard bounces it is reached: clean the list."
+    return f"With at most {CLEAN} it is reached: clean the list."
 
 
 def _more_days(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
     own = list(sender.send_days)
-    others = [day for day in WEEKDAYS if day not in own]
-    # spread the added days over the week: the one farthest from those that are there
-    while others:
-        day = max(others, key=lambda day: min(_apart(day, have) for have in own))
-        others.remove(day)
-        own.append(day)
+    while len(own) < len(WEEKDAYS):
+        own.append(another_day(own))
         changed = sender.changed({"send_days": [str(day) for day in own]})
         if _reaches(changed, beliefs, drops, n_days):
             return f"With {len(own)} send days a week ({', '.join(sorted(map(str, own), key=_order))}) it is reached."
@@ -230,6 +219,33 @@ def _more_ips(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> s
         if _reaches(changed, beliefs, drops, n_days):
             return f"With {changed.n_ips} IPs it is reached."
     return ""
+
+
+def missing_items(sender: Sender) -> list[Item]:
+    """Return what the sender says to be missing of the authentication."""
+    return [item for item in ITEMS if getattr(sender.authentication, item) == "no"]
+
+
+def cleaner_list(sender: Sender) -> dict[str, Any]:
+    """Return the changes to a sender whose list is as clean as postmasters and ESPs ask for; none where it is."""
+    segments = sender.audience.segments
+    if all(one.complaint_rate <= COMPLAINTS and one.hard_bounce_rate <= HARD_BOUNCES for one in segments):
+        return {}
+    cleaner = [
+        one.model_dump()
+        | {
+            "complaint_rate": min(one.complaint_rate, COMPLAINTS),
+            "hard_bounce_rate": min(one.hard_bounce_rate, HARD_BOUNCES),
+        }
+        for one in segments
+    ]
+    return {"audience.segments": cleaner}
+
+
+def another_day(own: Sequence[Weekday]) -> Weekday:
+    """Return the weekday that lies farthest from those that are there, to spread the days over the week."""
+    others = [day for day in WEEKDAYS if day not in own]
+    return max(others, key=lambda day: min(_apart(day, have) for have in own))
 
 
 def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> bool:

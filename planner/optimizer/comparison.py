@@ -270,16 +270,19 @@ class Comparison:
         mean, error = self._difference(measured, other, best, "days")
         never = not np.isfinite(self.reacting[other].reached_by_all).all()
         least = "at least " if never else ""  # who never arrives is counted as arriving when the horizon ends
-        return f"{least}{_number(mean)} {'day' if _number(mean) == '1' else 'days'} on average (± {APART * error:.1f})"
+        unit = "day" if _number(mean) == "1" else "days"
+        return f"{least}{_number(mean)} {unit} on average (± {_number(APART * error)})"
 
     def _price(self, measured: Mapping[str, Mapping[str, Floats]], best: str, other: str) -> str:
         mine, theirs = (_row(name, True, self.reacting[name]) for name in (best, other))
-        days = f"with {mine['wrong_days']:.1f} throttled days against {theirs['wrong_days']:.1f}"
-        if not self._apart(measured, best, other, "wrong_days"):
-            days = f"with about as many throttled days ({mine['wrong_days']:.1f})"
-        if not self._apart(measured, best, other, "lost"):
-            return f"{days} and about as much lost mail ({_share(mine['lost'])})"
-        return f"{days} and {_share(mine['lost'])} of the mail lost against {_share(theirs['lost'])}"
+        days, theirs_days = (f"{row['wrong_days']:.1f}" for row in (mine, theirs))
+        lost, theirs_lost = (_share(row["lost"]) for row in (mine, theirs))
+        text = f"with {days} throttled days against {theirs_days}"
+        if days == theirs_days or not self._apart(measured, best, other, "wrong_days"):
+            text = f"with about as many throttled days ({days})"
+        if lost == theirs_lost or not self._apart(measured, best, other, "lost"):
+            return f"{text} and about as much lost mail ({lost})"
+        return f"{text} and {lost} of the mail lost against {theirs_lost}"
 
     def _draw(self, measured: Mapping[str, Mapping[str, Floats]], tied: Sequence[str], later: Sequence[str]) -> str:
         """Say that some cannot be told apart by their day, and by what else they can."""
@@ -363,6 +366,8 @@ def compare(
                 progress=_part(progress, 2 * i + j, 2 * len(given)),
             )
             judged.append((schedule, policies, reacts, forecasts[name]))
+            if progress is not None and same is not None:
+                progress((2 * i + j + 1) / (2 * len(given)))
     return Comparison(sender, reacting, blind)
 
 
@@ -505,7 +510,8 @@ def _days(forecast: Forecast, q: float) -> float:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
+    """Two digits of a number of days."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
 
 
 def _share(share: float) -> str:

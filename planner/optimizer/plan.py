@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
+from planner.inputs.fields import unknown
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
 from planner.inputs.schedule import Schedule
@@ -180,6 +181,29 @@ class Plan:
         handed = np.floor(upto * pace["provider"].map(total) + HALF)
         before = handed.groupby(pace["provider"], sort=False).shift(fill_value=0.0)
         return pace[["provider", "slot_start"]].assign(messages=(handed - before).astype(int))
+
+    def with_cells(self, cells: Mapping[str, Mapping[date, float]]) -> Schedule:
+        """Return the schedule with some cells changed, divided over the segments anew: most engaged first.
+
+        Parameters
+        ----------
+        cells : mapping of provider to mapping of date to messages
+
+        Raises
+        ------
+        InputError
+            If a provider or a day is not in the plan, or a volume makes no sense.
+        """
+        from planner.optimizer.allocation import filled
+
+        total = self.schedule.total.copy()
+        for name, days in cells.items():
+            if name not in self.schedule.providers:
+                raise InputError(unknown("provider", name, self.schedule.providers))
+            for day, messages in days.items():
+                total[self.schedule.providers.index(name), self._index(day)] = messages
+        volume = filled(self.sender, total) if len(self.schedule.segments) > 1 else total[:, None, :]
+        return Schedule(self.schedule.providers, self.schedule.segments, self.schedule.dates, volume)
 
     def first_day(self) -> date:
         """First day on which the plan sends."""

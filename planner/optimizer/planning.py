@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,7 +90,6 @@ def optimize(
     InputError
         If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
     """
-    from planner.optimizer import referee
     from planner.optimizer.allocation import filled
     from planner.optimizer.answers import cannot_grow, impossible
 
@@ -111,9 +110,10 @@ def optimize(
     tell(0.0, "Drawing scenarios")
     fit, choose = searched_scenarios(task)
     tell(0.05, "Looking how long it takes")
-    search, horizon, drops, levels = chosen_ramps(task, fit, choose, looked_days(task, fit, choose), tell)
-    rows = _frontier_rows(sender, search, choose.weights, horizon, levels, task.limit)
-    volume = referee.volumes_at(search.nested, drops)[:, :horizon]
+    chosen = chosen_ramps(task, fit, choose, looked_days(task, fit, choose), tell)
+    horizon, drops, levels = chosen.horizon, chosen.drops, chosen.levels
+    rows = _frontier_rows(sender, chosen.search, choose.weights, horizon, levels, task.limit)
+    volume = chosen.ramps[:, :horizon]
     segments = sender.audience.segment_names
     schedule = Schedule(sender.provider_names, segments, sender.dates(horizon), filled(sender, volume))
     forecast = simulate(
@@ -130,8 +130,12 @@ def optimize(
     options: dict[str, Any] = {
         "scenarios": scenarios,
         "drops": drops.tolist(),
-        "search_days": search.nested[0].volume.shape[1],
+        "search_days": chosen.n_days,
     }
+    if priors:
+        options["priors"] = own_rows(priors)
+    if fixed:
+        options["fixed"] = {name: {str(day): float(n) for day, n in days.items()} for name, days in fixed.items()}
     return Plan(
         sender,
         schedule,
@@ -143,7 +147,7 @@ def optimize(
         task.limit,
         answers,
         seed,
-        options | ({"priors": own_rows(priors)} if priors else {}),
+        options,
         beliefs,
     )
 
@@ -184,6 +188,27 @@ class Task:
     decided: Floats
 
 
+def task_of(plan: Plan) -> Task:
+    """Return what a plan was asked for."""
+    priors, fixed = plan.options.get("priors"), plan.options.get("fixed", {})
+    beliefs = plan.beliefs
+    if beliefs is None and priors is None and plan.forecast.beliefs.seed is None:
+        beliefs = plan.forecast.beliefs  # all that a file keeps of beliefs that were given
+    cells = {name: {date.fromisoformat(day): n for day, n in days.items()} for name, days in fixed.items()}
+    decided = _decided(plan.sender, cells, longest(plan.sender))
+    return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided)
+
+
+def changed_task(task: Task, sender: Sender, limit: str | float) -> Task:
+    """Return the same question for a changed sender with the same providers; what is decided stays on its date."""
+    decided = np.full((len(sender.provider_names), longest(sender)), -1.0)
+    shift = (task.sender.start - sender.start).days
+    for d in np.flatnonzero((task.decided >= 0.0).any(axis=0)):
+        if 0 <= d + shift < decided.shape[1]:
+            decided[:, d + shift] = task.decided[:, d]
+    return replace(task, sender=sender, limit=limit, decided=decided)
+
+
 @dataclass(frozen=True)
 class Search:
     """The nested ramps; the levels of risk, how many drops each takes (providers,), and what it does."""
@@ -202,6 +227,23 @@ class Chosen(NamedTuple):
     horizon: int
     drops: Any
     levels: list[float]
+
+    @property
+    def n_days(self) -> int:
+        """Days that were searched."""
+        return int(self.search.nested[0].volume.shape[1])
+
+    @property
+    def ramps(self) -> Floats:
+        """The ramps, (providers, n_days) float array, messages."""
+        from planner.optimizer import referee
+
+        return referee.volumes_at(self.search.nested, self.drops)
+
+    @property
+    def days(self) -> Floats:
+        """Day on which all providers have reached the target in the scenarios to choose by, (scenarios,)."""
+        return _days_of(self.search, [self.search.levels.index(level) for level in self.levels])
 
 
 def longest(sender: Sender) -> int:

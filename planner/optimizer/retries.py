@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +22,7 @@ from planner.inputs.schedule import Schedule, for_sender
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
 from planner.optimizer import retry_search
-from planner.optimizer.retry_search import DAY, HOUR, MINUTE, Bench, Knobs, Scored, jackknife, scored, standard_error
+from planner.optimizer.retry_search import MINUTE, Bench, Knobs, Scored, jackknife, scored, standard_error
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import (
@@ -36,7 +37,7 @@ from planner.simulation.forecast import (
     undamaged,
 )
 from planner.simulation.simulator import Retry, check_run, policies_of
-from planner.vocabulary import Cause, Floats
+from planner.vocabulary import Cause, Floats, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +56,8 @@ MOST_SEARCHED = 8
 """Policies of the search that are judged again for the trade-off curve."""
 QUICK_SCENARIOS, QUICK_DAYS = 24, 30
 AGAINST = ("postfix", "powermta")
+_NAMED = 3
+"""Defaults that are as good and named in the summary."""
 
 
 class _Candidate(NamedTuple):
@@ -119,7 +122,7 @@ class RetryAdvice:
         return tuple(_sensitivity(self, lambda share, text: None))
 
     def sensitivity(self, progress: Progress | None = None) -> pd.DataFrame:
-        """Return how much of the advice is owed to the unknown `rejection_cost`: search and judge again where it is known.
+        """Return how much of the advice is owed to the unknown `rejection_cost`: search and judge where it is known.
 
         Columns: provider, rejection_cost, wins (policy), score (of the winner), score_advised (minutes per delivered
         message), se (standard error of the difference).
@@ -154,9 +157,9 @@ class RetryAdvice:
         Returns
         -------
         frame
-            policy, kind, attempt (from 0), age_seconds (nominal), clock (text), still_waiting: share of the mail deferred
-            at first for this cause that this attempt has not delivered either. Limit and penalty are simulated
-            together; other causes have no simulation of their own, and no number (nan).
+            policy, kind, attempt (from 0), age_seconds (nominal), clock (text), still_waiting: share of the mail
+            deferred at first for this cause that this attempt has not delivered either. Limit and penalty are
+            simulated together, greylisting and system alone; other causes have no number (nan).
 
         Raises
         ------
@@ -189,7 +192,7 @@ class RetryAdvice:
         return pd.DataFrame(rows)
 
     def plot(self, provider: str | None = None) -> Figure:
-        """Return the trade-off of one provider (the first, if left out): wasted attempts against delay; not yet shown."""
+        """Return the trade-off of one provider (the first, if left out) as a figure, not yet shown."""
         from planner import figures
 
         name = self._provider(provider)
@@ -279,8 +282,9 @@ class RetryAdvice:
         ours, usual = rows["advised"], rows["default"]
         name = catalogue().provider(provider).name
         text = f"{name}: {policy_text(self.policies[provider])} {_why(ours, usual)}"
-        good = [each for each in self.as_good(provider) if each != OURS or ours["score_more"] != usual["score_more"]]
-        return f"{text} As good: {', '.join(good)}." if good else f"{text} No default is as good."
+        good = self.as_good(provider)
+        more = f" and {len(good) - _NAMED} more" if len(good) > _NAMED else ""
+        return f"{text} As good: {', '.join(good[:_NAMED])}{more}." if good else f"{text} No default is as good."
 
     def _waiting(self, provider: str, policy: RetryPolicy, cause: Cause, ages: list[float]) -> Floats:
         """Share of the mail deferred for this cause that is still undelivered after each attempt."""
@@ -295,7 +299,7 @@ class RetryAdvice:
         if late <= 0.0:
             return np.full(len(ages), np.nan)
         edges = layout.SHORTEST_DELAY * 2.0 ** (np.arange(layout.N_DELAY_BINS) / layout.BINS_PER_DOUBLING)
-        between = [(a * b) ** 0.5 for a, b in zip(ages[1:], ages[2:], strict=False)]  # jitter smears what lies at them
+        between = [(a * b) ** 0.5 for a, b in pairwise(ages[1:])]  # jitter smears what lies at them
         through = np.interp(np.log(between), np.log(edges), np.cumsum(delays)) if between else np.zeros(0)
         left = 1.0 - through / late
         return np.array([1.0, *left, lost / late][: len(ages)])
@@ -350,7 +354,9 @@ def advise_retries(
     tell = progress or (lambda share, text: None)
     searched = _scenarios(sender, beliefs, scenarios, seed, "search")
     on = retry_search.bench(sender, checked, searched, reaction, _seed(seed, "search luck"), names)
-    best, tried = retry_search.search(on, retry_search.FULL, lambda share: tell(0.5 * share, "Searching retry policies"))
+    best, tried = retry_search.search(
+        on, retry_search.FULL, lambda share: tell(0.5 * share, "Searching retry policies")
+    )
     judges = _scenarios(sender, beliefs, FRESH * scenarios, seed, "judge")
     fresh = retry_search.bench(sender, checked, judges, reaction, _seed(seed, "judge luck"), names)
     candidates = [_Candidate("advised", [ADVISED] * len(best), [knobs.policy() for knobs in best]), *_known(sender)]
@@ -410,8 +416,8 @@ def _along_the_curve(best: list[Knobs], tried: list[dict[Knobs, Scored]]) -> lis
         points = [(float(all_tried[each].wasted[0]), float(all_tried[each].mean_delay[0])) for each in knobs]
         front = [each for each, on in zip(knobs, _undominated(points), strict=True) if on]
         front.sort(key=lambda each, tried=all_tried: float(tried[each].wasted[0]))  # type: ignore[misc]
-        chosen = np.unique(np.linspace(0, len(front) - 1, MOST_SEARCHED).astype(int)) if front else []
-        of_provider.append([front[i] for i in chosen])
+        places = np.linspace(0, len(front) - 1, min(len(front), MOST_SEARCHED)).astype(int).tolist()
+        of_provider.append([front[i] for i in places])
     return [
         _Candidate(
             "searched",
@@ -478,7 +484,9 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
             for part, seed in zip(parts, seeds, strict=True)
         )
         best, _ = retry_search.search(
-            on, retry_search.QUICK, lambda share, i=i, text=text: tell((i + 0.3 * share) / n, text)  # type: ignore[misc]
+            on,
+            retry_search.QUICK,
+            lambda share, i=i, text=text: tell((i + 0.3 * share) / n, text),  # type: ignore[misc]
         )
         candidates = [
             _Candidate("advised", [ADVISED] * len(best), list(advice.policies.values())),
@@ -486,7 +494,10 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
             _Candidate("searched", [_short(knobs) for knobs in best], [knobs.policy() for knobs in best]),
         ]
         rows = _judged(
-            fresh, candidates, names, lambda share, i=i, text=text: tell((i + 0.3 + 0.7 * share) / n, text)  # type: ignore[misc]
+            fresh,
+            candidates,
+            names,
+            lambda share, i=i, text=text: tell((i + 0.3 + 0.7 * share) / n, text),  # type: ignore[misc]
         )
         for name in names:
             own = [row for row in rows if row["provider"] == name]
@@ -504,8 +515,8 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
 def _undominated(points: Sequence[tuple[float, float]]) -> list[bool]:
     """Tell for each point whether no other is at most as large in both, and smaller in one."""
     xy = np.array(points, dtype=float).reshape(-1, 2)
-    below = (xy[None] <= xy[:, None]).all(axis=2) & (xy[None] < xy[:, None]).any(axis=2)
-    return [not bool(row.any()) for row in below]
+    below = np.asarray((xy[None] <= xy[:, None]).all(axis=2) & (xy[None] < xy[:, None]).any(axis=2))
+    return [not row.any() for row in below]
 
 
 # --- scenarios
@@ -557,50 +568,35 @@ def policy_text(policy: RetryPolicy) -> str:
     usual = firsts[Cause.LIMIT]
     others = {cause: firsts[cause] for cause in (Cause.GREYLISTING, Cause.SYSTEM) if firsts[cause] != usual}
     words = {Cause.GREYLISTING: "after greylisting", Cause.SYSTEM: "after other trouble"}
-    said = ", ".join(f"{_time(wait)} {words[cause]}" for cause, wait in others.items())
-    text = f"wait {_time(usual)} first{f' ({said})' if said else ''}, then "
+    said = ", ".join(f"{duration(wait)} {words[cause]}" for cause, wait in others.items())
+    text = f"wait {duration(usual)} first{f' ({said})' if said else ''}, then "
     if policy.intervals_seconds:
-        text += f"{', '.join(map(_time, policy.intervals_seconds[:6]))}{' …' if len(policy.intervals_seconds) > 6 else ''}"
+        more = " …" if len(policy.intervals_seconds) > 6 else ""
+        text += f"{', '.join(map(duration, policy.intervals_seconds[:6]))}{more}"
     elif policy.growth == 1.0:
-        text += f"every {_time(policy.interval(1))}"
+        text += f"every {duration(policy.interval(1))}"
     else:
-        text += f"{policy.growth:g} times as long each time, up to {_time(policy.cap_seconds)}"
+        text += f"{policy.growth:g} times as long each time, up to {duration(policy.cap_seconds)}"
     if policy.pause_seconds:
-        text += f"; after a limit rest the whole destination for {_time(policy.pause_seconds)}"
-    return f"{text}; give up after {_time(policy.lifetime_seconds)}."
+        text += f"; after a limit rest the whole destination for {duration(policy.pause_seconds)}"
+    return f"{text}; give up after {duration(policy.lifetime_seconds)}."
 
 
 def _why(ours: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
     """Say what the advised policy does, against our default."""
-    text = f"Deferred mail is {_time(ours['mean_delay'])} late on average, {ours['wasted']:.2g} attempts a message are wasted"
-    if ours["score_more"] == usual["score_more"]:
-        return f"{text}: our default, nothing is surely better."
-    return f"{text}; our default: {_time(usual['mean_delay'])} and {usual['wasted']:.2g}."
+    late, wasted = duration(ours["mean_delay"]), f"{100 * ours['wasted']:.2g}"
+    text = f"What is deferred at first is {late} late on average, and 100 messages cost {wasted} attempts for nothing"
+    if usual["score_more"] == 0.0:
+        return f"{text}: our default, and nothing is surely better."
+    return f"{text}; with our default {duration(usual['mean_delay'])} and {100 * usual['wasted']:.2g}."
 
 
 def _short(knobs: Knobs) -> str:
     """Name a policy of the search by its numbers."""
-    firsts = "/".join(_time(x) for x in (knobs.limit, knobs.system, knobs.greylisting))
-    pause = f", rest {_time(knobs.pause)}" if knobs.pause else ""
+    firsts = "/".join(duration(x) for x in (knobs.limit, knobs.system, knobs.greylisting))
+    pause = f", rest {duration(knobs.pause)}" if knobs.pause else ""
     jitter = "" if knobs.jitter == Knobs().jitter else f", jitter {knobs.jitter:g}"
-    return f"{firsts} ×{knobs.growth:g} to {_time(knobs.cap)}, {_time(knobs.lifetime)}{pause}{jitter}"
-
-
-def _time(seconds: float) -> str:
-    """Say a duration with two significant digits.
-
-    Examples
-    --------
-    >>> _time(300.0), _time(5400.0), _time(172_800.0), _time(45_000.0)
-    ('5 min', '1.5 h', '2 days', '12 h')
-    """
-    if seconds < 59.5:
-        return f"{seconds:.2g} s"
-    if seconds < 59.5 * MINUTE:
-        return f"{seconds / MINUTE:.2g} min"
-    if seconds < 47.5 * HOUR:
-        return f"{seconds / HOUR:.2g} h"
-    return f"{seconds / DAY:.2g} days"
+    return f"{firsts} ×{knobs.growth:g} to {duration(knobs.cap)}, {duration(knobs.lifetime)}{pause}{jitter}"
 
 
 def _clock(minute: int, age: float) -> str:

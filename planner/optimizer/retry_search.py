@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from planner.inputs.reaction import Reaction
-from planner.inputs.retry import DEFAULT_RETRY, RetryPolicy
+from planner.inputs.retry import DEFAULT_RETRY, MAX_ATTEMPTS, RetryPolicy
 from planner.optimizer.referee import without_stuck_mail
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs
@@ -71,8 +71,9 @@ class Knobs(NamedTuple):
 
     @property
     def sensible(self) -> bool:
-        """Whether no later wait is shorter than a first one."""
-        return self.cap >= max(self.limit, self.system, self.greylisting)
+        """Whether no later wait is shorter than a first one, and a policy may make so many attempts."""
+        longest = max(self.limit, self.system, self.greylisting)
+        return self.cap >= longest and (self.growth > 1.0 or self.lifetime < longest * (MAX_ATTEMPTS - 2))
 
 
 class Grid(NamedTuple):
@@ -172,9 +173,9 @@ class Bench:
 class Measured(NamedTuple):
     """What a policy did; (scenarios, providers) float arrays, delays (scenarios, providers, bins).
 
-    `late` are the messages deferred at first, `late_seconds` how late they were, `lost` those of them that expired (what
-    is queued at the end counts too), `rested_seconds` how late others were because the destination rested, `wasted`
-    the attempts that were deferred, those of stuck mail included.
+    `late` are the messages deferred at first, `late_seconds` how late they were, `lost` those of them that expired
+    (what is queued at the end counts too), `rested_seconds` how late others were because the destination rested,
+    `wasted` the attempts that were deferred, those of stuck mail included.
     """
 
     delivered: Floats
@@ -296,8 +297,8 @@ def search(on: Bench, grid: Grid, step: Step) -> tuple[list[Knobs], list[dict[Kn
     """Search the policy with the least score, for all providers at once: they are independent of one another.
 
     First one policy for all: the best of a few starts, then one knob after the other. From there each provider goes its
-    own way. A step is taken where it betters the score by more than `HARDLY` and by more than `SURE` standard errors: among
-    so many candidates luck alone would find a winner.
+    own way. A step is taken where it betters the score by more than `HARDLY` and by more than `SURE` standard errors:
+    among so many candidates luck alone would find a winner.
 
     Returns
     -------
@@ -306,9 +307,7 @@ def search(on: Bench, grid: Grid, step: Step) -> tuple[list[Knobs], list[dict[Kn
         Everything that was measured.
     """
     n = len(on.providers)
-    values = dict(grid.values)
-    if not on.run.beliefs.parameter("greylisting_probability").any():
-        values.pop("greylisting", None)
+    values = grid.values
     turns = sum(len(each) - 1 for each in values.values())
     total = len(grid.starts) + grid.rounds * turns + sum(len(values.get(knob, ())) for knob in grid.alone)
     weights = jackknife(on.run.beliefs.weights)
@@ -359,6 +358,5 @@ def _p95(delays: Floats, lost: Floats) -> Floats:
     part = np.clip(1.0 - (upto - wanted) / np.maximum(inside, 1e-9), 0.0, 1.0)
     high = layout.SHORTEST_DELAY * 2.0 ** (b[..., 0] / layout.BINS_PER_DOUBLING)
     low = np.where(b[..., 0] == 0, 0.0, high / 2.0 ** (1.0 / layout.BINS_PER_DOUBLING))
-    return np.where(
-        wanted > cumulative[..., -1], LONGEST_LIFETIME, np.minimum(low + part * (high - low), LONGEST_LIFETIME)
-    )
+    inner = np.minimum(low + part * (high - low), LONGEST_LIFETIME)
+    return np.where(wanted > cumulative[..., -1], LONGEST_LIFETIME, inner)

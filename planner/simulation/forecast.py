@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from operator import index
@@ -21,7 +21,7 @@ from planner.inputs.catalogue import Priors, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
-from planner.inputs.schedule import Schedule
+from planner.inputs.schedule import Schedule, for_sender
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
 from planner.simulation import layout
@@ -110,6 +110,40 @@ class Forecast:
     def weights(self) -> Floats:
         """Weights of the scenarios, (scenarios,) float array, sum 1."""
         return self.beliefs.weights
+
+    def rescheduled(self, schedule: Schedule, *, progress: Callable[[float], None] | None = None) -> Forecast:
+        """Return the forecast of another schedule in the same scenarios: what `simulate` would give.
+
+        Providers do not meet, so only those whose volumes differ are simulated.
+
+        Raises
+        ------
+        InputError
+            If the schedule does not fit the sender.
+        """
+        from planner.simulation.simulator import simulate
+
+        def run(part: Schedule) -> Forecast:
+            return simulate(
+                self.sender,
+                part,
+                self.retry,
+                reaction=self.reaction,
+                beliefs=self.beliefs,
+                seed=self.seed,
+                slot_minutes=self.slot_minutes,
+                progress=progress,
+            )
+
+        whole = for_sender(schedule, self.sender)
+        if (whole.segments, whole.dates) != (self.schedule.segments, self.schedule.dates):
+            return run(whole)
+        same = (whole.volume == self.schedule.volume).all(axis=(1, 2))
+        moved = Schedule(whole.providers, whole.segments, whole.dates, np.where(same[:, None, None], 0.0, whole.volume))
+        part = run(moved)
+        rows = np.where(same[:, None], self.rows, part.rows)
+        delays = np.where(same[:, None], self.delays, part.delays)
+        return replace(part, schedule=whole, rows=rows, delays=delays)
 
     def trouble_share(self) -> Floats:
         """First attempts answered by limit, penalty or sender block / new messages, (scenarios, providers, days)."""

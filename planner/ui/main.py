@@ -1,14 +1,29 @@
 """The app: lists the screens."""
 
+from functools import partial
+
 import streamlit as st
 
-from planner.ui.views import plan
+from planner.ui import questions, state, waiting
+from planner.ui.views import assumptions, compare, plan, retries
+
+VIEWS = {"Plan": plan.render, "Compare": compare.render, "Retries": retries.render, "Assumptions": assumptions.render}
 
 
 def main() -> None:
-    """Draw the page that is open."""
+    """Draw the page that is open: questions at its side, the bars of what is being done on top."""
     st.set_page_config(page_title="Warmup planner", layout="wide", initial_sidebar_state=410)
-    st.navigation([st.Page(plan.render, title="Plan", url_path="plan", default=True)], position="hidden").run()
+    state.open_link()
+    # asked outside the page, so that the answers outlive it
+    asked = questions.ask()
+    pages = [
+        st.Page(partial(render, asked), title=title, url_path=title.lower(), default=title == "Plan")
+        for title, render in VIEWS.items()
+    ]
+    page = st.navigation(pages, position="top")
+    place = st.container()
+    page.run()
+    waiting.bars(place)
 
 
 if __name__ == "__main__":

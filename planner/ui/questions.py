@@ -78,6 +78,7 @@ def ask() -> Questions:
         for title, group in _FOLDED.items():
             with st.expander(title):
                 group(asked)
+    asked.changes["risk"] = state.risk()  # its slider stands on one page and counts on all
     return asked
 
 
@@ -98,8 +99,8 @@ def _open() -> None:
     with st.expander("Open, or start again"):
         _upload("file", "Sender file", ["yaml", "yml", "json"], state.open_file, prose("sender_file"))
         _upload("list", "Count a list of addresses", ["txt", "csv"], state.count_list, prose("list"))
-        st.button("Undo all edits", on_click=state.start_again, key=state.key("again"))
-    for name in ("file", "list"):
+        st.button("Undo all answers", on_click=state.start_again, key=state.key("again"))
+    for name in ("file", "list", "link"):
         if error := state.refused(name):
             st.error(plain(str(error)), icon=":material/error:")
 

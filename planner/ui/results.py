@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,9 @@ import streamlit as st
 
 import planner as wp
 from planner import figures
-from planner.ui import state, widgets, wording
+from planner.ui import state, waiting, widgets, wording
+from planner.ui.jobs import Progress
+from planner.ui.planned import Shown
 from planner.ui.wording import plain, prose
 from planner.vocabulary import day_text, whole
 
@@ -20,9 +23,10 @@ NO_TABLE = ""
 FIRST_TABLE = "sendgrid-auto"
 
 
-def sentence(plan: wp.Plan) -> None:
+def sentence(plan: wp.Plan, remarks: list[str]) -> None:
     """Say the result in a sentence, what else to know in a few more, and which wishes cannot be met."""
-    st.caption(f"{plain(plan.sender.name or 'Your sender')} · change the answers in the panel on the left")
+    said = [plan.sender.name or "Your sender", *remarks, "change the answers in the panel on the left"]
+    st.caption(plain(" · ".join(said)))
     st.subheader(plain(plan.headline()), anchor=False)
     answers = [f"{answer.text} {answer.remedy}" for answer in plan.answers]
     rest = [line for line in plan.summary().splitlines() if line not in (plan.headline(), *answers)]
@@ -72,25 +76,26 @@ def _copies(frame: pd.DataFrame, day: date) -> None:
         st.download_button("Download the day", wording.csv(frame), name, "text/csv", on_click="ignore")
 
 
-def ramp(plan: wp.Plan) -> None:
+def ramp(made: Shown) -> None:
     """Draw the ramp, and a published table in the same chart."""
+    plan = made.edited
     title, pick = st.columns([5, 5], vertical_alignment="bottom")
     title.subheader("The ramp", anchor=False)
     with pick:
         table = _table_choice()
     st.caption(prose("ramp"))
-    other = _judged(plan, table) if table else None
-    volumes = wording.named(plan.to_frame())
+    other = _judged(made, table) if table else None
+    volumes = made.days
     figure = figures.ramp(
         volumes,
         plan.forecast.total_band(),
         other.days if other else None,
-        _table_name(table),
+        _table_name(table) if other else "",
         target=float(plan.sender.targets().sum()),
         deadline=plan.sender.target.by,
     )
     widgets.chart(figure, volumes, "ramp", f"Messages a day by provider. {plan.headline()}")
-    if other:
+    if table and other:
         text = f"{_table_name(table)}, with the same reaction: {other.sentence}"
         st.markdown(f"{plain(text)} {prose('tables')}")
         st.caption(plain(f"What it is not for: {wp.catalogue().schedule(table).not_for}"))
@@ -107,25 +112,48 @@ def _table_name(table: str) -> str:
     return wp.catalogue().schedule(table).title if table else "none"
 
 
-def _judged(plan: wp.Plan, table: str) -> state.Judged:
-    with widgets.working() as report:
-        return state.judged(plan, table, report)
+@dataclass(frozen=True)
+class Judged:
+    """A published table beside a plan: date, volume, p_deferred if nobody reacts; the sentence if we do."""
+
+    days: pd.DataFrame
+    sentence: str
 
 
-def deferrals(plan: wp.Plan) -> None:
+def _judged(made: Shown, table: str) -> Judged | None:
+    plan = made.plan
+    job = state.ask("table", ("table", made.order.name(), table), lambda report: judged(plan, table, report))
+    result: Judged | None = waiting.result("table", job)
+    return result
+
+
+def judged(plan: wp.Plan, table: str, report: Progress) -> Judged:
+    """Tell how a published table would fare in the scenarios of a plan: the work of a job."""
+    comparison = wp.compare(
+        plan.sender,
+        {table: wp.published(table, plan.sender, len(plan.schedule.dates))},
+        reaction=plan.reaction,
+        retry=plan.retry,
+        beliefs=plan.forecast.beliefs,
+        seed=plan.forecast.seed,
+        progress=lambda share: report(share, ""),
+    )
+    return Judged(comparison.deferred_days(table), comparison.reacting[table].headline())
+
+
+def deferrals(made: Shown) -> None:
     """Draw the chance of a 421 by provider and day; days without mail stay empty."""
     st.subheader("Chance of a 421, by provider and day", anchor=False)
     st.caption(prose("p_421"))
-    sent = plan.to_frame().query("volume > 0")[["provider", "date"]]
-    every = plan.to_frame()[["provider", "date"]]
-    frame = wording.named(every.merge(sent.merge(plan.forecast.p_421()), how="left"))
+    frame = wording.named(made.edited.forecast.p_421())
+    frame.loc[made.days["volume"].to_numpy() <= 0, ["mean", "q10", "q50", "q90", "cause"]] = None
     frame = frame.assign(cause=frame["cause"].map(wording.CAUSES).fillna(""))
     alt = "Share of first attempts deferred, by provider and day"
     widgets.chart(figures.deferral_heat_map(frame), frame, "p_421", alt)
 
 
 def frontier(plan: wp.Plan) -> None:
-    """Draw what more or less risk does to the date, for all providers together or for one."""
+    """Draw what more or less risk does to the date, for all providers together or for one; edits apart."""
     title, pick = st.columns([7, 3], vertical_alignment="bottom")
     title.subheader("What more or less risk does to the date", anchor=False)
     with pick:
@@ -156,12 +184,8 @@ def assumptions(plan: wp.Plan) -> None:
 def downloads(plan: wp.Plan) -> None:
     """Offer the plan and the sender as files."""
     with st.container(horizontal=True):
-        st.download_button("Plan as CSV", wording.csv(plan.to_frame()), "plan.csv", "text/csv", on_click="ignore")
-        st.download_button("Plan as JSON", plan.to_json(), "plan.json", "application/json", on_click="ignore")
-        st.download_button(
-            "Sender as YAML",
-            plan.sender.to_yaml(),
-            "sender.yaml",
-            "application/yaml",
-            on_click="ignore",
-        )
+        # made when they are asked for: a plan's JSON takes a quarter of a second
+        table, text, sender = lambda: wording.csv(plan.to_frame()), plan.to_json, plan.sender.to_yaml
+        st.download_button("Plan as CSV", table, "plan.csv", "text/csv", on_click="ignore")
+        st.download_button("Plan as JSON", text, "plan.json", "application/json", on_click="ignore")
+        st.download_button("Sender as YAML", sender, "sender.yaml", "application/yaml", on_click="ignore")

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import streamlit as st
 
 import planner as wp
 from planner.resources import data_folder
+from planner.ui import links
+from planner.ui.edits import Cells, Edits, History, read
+from planner.ui.jobs import Job, Jobs, Name, Work
+from planner.ui.links import Changes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Progress = Callable[[float, str], None]
-
 FIRST_EXAMPLE = "newsletter"
-KEPT_RESULTS = 8
-"""How many plans, and judged tables, all visits keep together; the least used goes first."""
+LINK = "s"
+"""Name of the entry in the page's address that holds the inputs."""
+MOST_HISTORIES = 8
 
 
 # --- one visit
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a plan depends on, the catalogue apart."""
+
+    sender: wp.Sender
+    priors: Changes = field(default_factory=dict)
+    locked: Cells = field(default_factory=dict)
+
+    def name(self) -> Name:
+        """Return the name of the job that makes this plan."""
+        locked = {one: {str(day): n for day, n in sorted(days.items())} for one, days in sorted(self.locked.items())}
+        rest = json.dumps([self.priors, locked], sort_keys=True)
+        return "plan", self.sender.fingerprint(), rest
 
 
 @dataclass
@@ -32,8 +50,16 @@ class _Visit:
     origin: str
     answered: wp.Sender
     edition: int = 0
-    last_plan: wp.Plan | None = None
-    stopped: str | None = None
+    number: str = field(default_factory=lambda: uuid4().hex)
+    risk: str | float | None = None
+    priors: Changes = field(default_factory=dict)
+    histories: dict[Name, History] = field(default_factory=dict)
+    edited: bool = False
+    sheet: tuple[Name, wp.Sender, pd.DataFrame] | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
+    stopped: dict[str, Name] = field(default_factory=dict)
+    last: Any = None
+    link: str | None = None
     refused: dict[str, wp.InputError] = field(default_factory=dict)
 
 
@@ -61,13 +87,34 @@ def key(name: str) -> str:
 
 
 def refused(name: str) -> wp.InputError | None:
-    """Return what is wrong with the file that a widget took last."""
+    """Return what is wrong with the file that a widget took last, or with the link."""
     return _visit().refused.get(name)
 
 
-def last_plan() -> wp.Plan | None:
-    """Return the plan that was on screen last."""
-    return _visit().last_plan
+def risk() -> str | float:
+    """Return the accepted risk: the slider is not on every page, its answer counts on all."""
+    visit = _visit()
+    return visit.base.risk if visit.risk is None else visit.risk
+
+
+def accept(level: str | float) -> None:
+    """Note the accepted risk."""
+    _visit().risk = level
+
+
+def answered(sender: wp.Sender) -> None:
+    """Note the sender that the answers make."""
+    _visit().answered = sender
+
+
+def last() -> Any:
+    """Return what was on screen last."""
+    return _visit().last
+
+
+def show(what: Any) -> None:
+    """Note what is on screen."""
+    _visit().last = what
 
 
 # --- opening a sender (callbacks of widgets)
@@ -103,13 +150,13 @@ def count_list(widget: str) -> None:
 
 
 def start_again() -> None:
-    """Forget all edits."""
+    """Forget all answers."""
     _open(base(), origin())
 
 
 def _open(sender: wp.Sender, name: str) -> None:
     visit = _visit()
-    visit.base, visit.origin, visit.answered = sender, name, sender
+    visit.base, visit.origin, visit.answered, visit.risk = sender, name, sender, None
     visit.edition += 1
     visit.refused.clear()
 
@@ -144,87 +191,170 @@ def _counted(content: bytes) -> wp.Sender:
     )
 
 
-# --- results
+# --- the link
 
 
-@dataclass
-class _Shelf:
-    """Results by key, least used first; only as long as the catalogue is the same."""
+def open_link() -> None:
+    """Open what the page's address holds, unless it is what this visit wrote there itself."""
+    text = st.query_params.get(LINK)
+    visit = _visit()
+    if not text or text == visit.link:
+        return
+    visit.link = text
+    _try("link", lambda: _take(links.unpacked(text)))
 
-    results: OrderedDict[tuple[str, ...], tuple[object, Any]] = field(default_factory=OrderedDict)
-    lock: Lock = field(default_factory=Lock)
 
-    def get(self, name: tuple[str, ...], make: Callable[[], Any]) -> Any:
-        facts = wp.catalogue()
-        with self.lock:
-            if name in self.results and self.results[name][0] is facts:
-                self.results.move_to_end(name)
-                return self.results[name][1]
-        made = make()  # outside the lock: nobody waits for another's plan
-        with self.lock:
-            self.results[name] = facts, made
-            while len(self.results) > KEPT_RESULTS:
-                self.results.popitem(last=False)
-        return made
+def _take(inputs: links.Inputs) -> None:
+    visit = _visit()
+    _open(inputs.sender, "link")
+    visit.priors = inputs.priors
+    edits = Edits(inputs.locked, inputs.typed)
+    if edits:
+        visit.histories[Order(inputs.sender, inputs.priors).name()] = History((edits,), edits)
+
+
+def write_link(sender: wp.Sender) -> bool:
+    """Keep the inputs in the page's address; tells whether they are small enough for it."""
+    visit = _visit()
+    now = history(Order(sender, visit.priors).name()).now
+    inputs = links.Inputs(sender, now.locked, now.typed, visit.priors)
+    untouched = inputs == links.Inputs(_example(FIRST_EXAMPLE))
+    text = "" if untouched else links.packed(inputs)
+    if text:
+        if st.query_params.get(LINK) != text:
+            st.query_params[LINK] = text
+    elif LINK in st.query_params:
+        del st.query_params[LINK]
+    visit.link = text or None
+    return text is not None
+
+
+# --- edits of the schedule
+
+
+def history(plan: Name) -> History:
+    """Return the edits of a plan."""
+    return _visit().histories.get(plan, History())
+
+
+def _rewrite(plan: Name, edits: History) -> None:
+    histories = _visit().histories
+    histories.pop(plan, None)
+    histories[plan] = edits
+    _visit().edited = True
+    while len(histories) > MOST_HISTORIES:
+        del histories[next(iter(histories))]
+
+
+def show_sheet(plan: Name, sender: wp.Sender, frame: pd.DataFrame) -> None:
+    """Note which table people type into."""
+    _visit().sheet = plan, sender, frame
+
+
+def take_edits(widget: str) -> None:
+    """Note what was typed into the table (callback)."""
+    sheet = _visit().sheet
+    if sheet is not None:
+        plan, sender, frame = sheet
+        cells = read(sender, frame, st.session_state[widget]["edited_rows"])
+        _rewrite(plan, history(plan).typed(cells))
+
+
+def edited_just_now() -> bool:
+    """Tell, once, whether the schedule was edited since this was asked last."""
+    visit = _visit()
+    just_now, visit.edited = visit.edited, False
+    return just_now
+
+
+def lock(plan: Name) -> None:
+    """Keep the edited cells and plan the rest again (callback)."""
+    _rewrite(plan, history(plan).locked())
+
+
+def undo(plan: Name) -> None:
+    """Take the last edit back (callback)."""
+    _rewrite(plan, history(plan).undone())
+
+
+def drop_edits(plan: Name) -> None:
+    """Go back to the plan (callback)."""
+    _rewrite(plan, history(plan).dropped())
+
+
+# --- assumptions
+
+
+def priors() -> Changes:
+    """Return the changed assumptions."""
+    return _visit().priors
+
+
+def assume(changes: Changes) -> None:
+    """Change assumptions."""
+    _visit().priors = {name: rows for name, rows in changes.items() if rows}
+
+
+# --- long work
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _shelf() -> _Shelf:
-    return _Shelf()
+def _jobs() -> Jobs:
+    return Jobs()
 
 
-def plan(sender: wp.Sender, progress: Progress) -> wp.Plan:
-    """Return the plan for a sender, computed now or kept from before; it becomes the last plan.
+def ask(what: str, name: Name, work: Work) -> Job | None:
+    """Return this visit's job for something, begun now if need be; None when it was stopped here.
 
-    Raises
-    ------
-    Cancelled
-        When somebody has stopped this plan.
-    PlannerError
-        When there is no plan for this sender.
+    A visit waits for one job of a kind at a time: another name leaves the one before.
     """
+    visit, jobs = _visit(), _jobs()
+    if visit.stopped.get(what) == name:
+        return None
+    visit.stopped.pop(what, None)
+    facts = wp.catalogue()
+    job = visit.jobs.get(what)
+    if job is None or job.name != name or job.facts is not facts or job.given_up:
+        if job is not None:
+            jobs.leave(job, visit.number)
+        job = visit.jobs[what] = jobs.ask(name, work, visit.number, facts)
+    jobs.touch(job, visit.number)
+    return job
+
+
+def at_once(name: Name, work: Callable[[], Any]) -> Any:
+    """Return a result that takes less than a second to make, shared by all."""
+    return _jobs().at_once(name, work, wp.catalogue())
+
+
+def running() -> Mapping[str, Job]:
+    """Return this visit's jobs that are not done."""
+    return {what: job for what, job in _visit().jobs.items() if job.running}
+
+
+def stay(jobs: Mapping[str, Job]) -> None:
+    """Give a sign of life to the jobs that the screen waits for."""
+    for job in jobs.values():
+        _jobs().touch(job, _visit().number)
+
+
+def stop(what: str) -> None:
+    """Stop a job for this visit (callback); whoever else asked for it still gets it."""
     visit = _visit()
-    visit.answered = sender
-    if visit.stopped == sender.fingerprint():
-        raise wp.Cancelled
-    made: wp.Plan = _shelf().get(("plan", sender.fingerprint()), lambda: wp.optimize(sender, progress=progress))
-    visit.last_plan, visit.stopped = made, None
-    return made
+    job = visit.jobs.pop(what, None)
+    if job is not None:
+        _jobs().leave(job, visit.number)
+        visit.stopped[what] = job.name
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A published table beside a plan: date, volume, p_deferred if nobody reacts; the sentence if we do."""
-
-    days: pd.DataFrame
-    sentence: str
+def go_on(what: str) -> None:
+    """Do it after all (callback)."""
+    _visit().stopped.pop(what, None)
 
 
-def judged(plan: wp.Plan, schedule: str, progress: Progress) -> Judged:
-    """Tell how a published table would fare in the scenarios of a plan."""
-    name = ("judged", plan.sender.fingerprint(), schedule)
-    result: Judged = _shelf().get(name, lambda: _judged(plan, schedule, progress))
-    return result
-
-
-def _judged(plan: wp.Plan, schedule: str, progress: Progress) -> Judged:
-    comparison = wp.compare(
-        plan.sender,
-        {schedule: wp.published(schedule, plan.sender, len(plan.schedule.dates))},
-        reaction=plan.reaction,
-        retry=plan.retry,
-        beliefs=plan.forecast.beliefs,
-        seed=plan.forecast.seed,
-        progress=lambda share: progress(share, "Judging the published table"),
-    )
-    return Judged(comparison.deferred_days(schedule), comparison.reacting[schedule].headline())
-
-
-def stop(sender: wp.Sender) -> None:
-    """Stop planning for a sender (callback of a button: the run that computes ends at its next word)."""
-    _visit().stopped = sender.fingerprint()
-
-
-def go_on() -> None:
-    """Plan after all."""
-    _visit().stopped = None
+def leave(what: str) -> None:
+    """Wait for this no longer."""
+    visit = _visit()
+    job = visit.jobs.pop(what, None)
+    if job is not None:
+        _jobs().leave(job, visit.number)

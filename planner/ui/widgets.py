@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -159,26 +158,6 @@ def table(
 
 
 # --- what every screen shows
-
-
-@contextmanager
-def working(stop: Callable[[], None] | None = None) -> Iterator[Callable[[float, str], None]]:
-    """Show a bar with what is being done, and perhaps a button that stops it, as long as work lasts."""
-    place = st.empty()
-
-    def report(share: float, doing: str = "") -> None:
-        bar.progress(min(max(share, 0.0), 1.0), f"{plain(doing)} …")
-
-    with place.container(horizontal=True, vertical_alignment="center"):
-        bar = st.progress(0.0, "Starting …")
-        if stop is not None:
-            st.button("Stop", on_click=stop, key=state.key("stop"))
-    try:
-        yield report
-    except wp.PlannerError:
-        place.empty()
-        raise
-    place.empty()  # not in a finally: when a new run takes over, it clears the page itself
 
 
 def chart(figure: Figure, frame: pd.DataFrame, name: str, alt: str) -> None:

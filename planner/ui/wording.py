@@ -79,7 +79,8 @@ def provider_name(id: str) -> str:  # noqa: A002 - the provider's id, everywhere
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Write names for the ids in the column ``provider``."""
-    return frame.assign(provider=[provider_name(str(name)) for name in frame["provider"]])
+    names = {name: provider_name(str(name)) for name in frame["provider"].unique()}
+    return frame.assign(provider=frame["provider"].map(names))
 
 
 def csv(frame: pd.DataFrame) -> bytes:

@@ -41,10 +41,11 @@ def results():
         "forecast": wp.simulate(SENDER, plan.schedule, scenarios=20, seed=1),
         "believed": wp.simulate(SENDER, table, beliefs=wp.draw(SENDER, 10).resampled(12, 4), seed=1),
         "comparison": wp.compare(SENDER, {"ours": plan, "OneSignal": table}, scenarios=20, seed=1),
+        "retries": wp.advise_retries(SENDER, table, scenarios=4, seed=1),
     }
 
 
-@pytest.fixture(params=["plan", "forecast", "believed", "comparison"])
+@pytest.fixture(params=["plan", "forecast", "believed", "comparison", "retries"])
 def result(request, results):
     return results[request.param]
 
@@ -53,6 +54,7 @@ PLOTS = {
     wp.Plan: ("ramp", "p_421", "frontier"),
     wp.Forecast: ("injected", "delivered", "p_421", "deferred", "delay"),
     wp.Comparison: (None,),
+    wp.RetryAdvice: (None,),
 }
 
 
@@ -117,7 +119,7 @@ def test_assumptions_have_source_and_confidence(result):
 
 
 def test_results_come_back_from_files(results, tmp_path):
-    for name in ("plan", "forecast"):
+    for name in ("plan", "forecast", "retries"):
         path = tmp_path / f"{name}.json"
         results[name].save(path)
         assert type(results[name]).load(path).to_json() == results[name].to_json()
@@ -196,7 +198,7 @@ def test_a_stump_is_refused(results, kind):
 
 def test_one_kind_is_not_another(results):
     for name, result in results.items():
-        for other in (wp.Plan, wp.Forecast, wp.Comparison):
+        for other in (wp.Plan, wp.Forecast, wp.Comparison, wp.RetryAdvice):
             if not isinstance(result, other):
                 with pytest.raises(wp.InputError, match=f"no {other.__name__.lower()}"):
                     other.from_json(result.to_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -332,6 +332,20 @@ def test_a_seed_tells_everything(trial: Trial) -> None:
     once, again = trial.forecast(2), trial.forecast(2)
     assert_array_equal(once.rows, again.rows)
     assert_array_equal(once.delays, again.delays)
+
+
+@few
+@given(trials(), st.data())
+def test_an_edited_schedule_is_judged_as_if_from_scratch(trial: Trial, data: st.DataObject) -> None:
+    volume = np.array(trial.schedule.volume)
+    for p in data.draw(st.sets(st.integers(0, len(volume) - 1))):
+        volume[p, :, data.draw(st.integers(0, volume.shape[2] - 1))] *= data.draw(st.sampled_from([0.0, 0.5, 3.0]))
+    edited = Schedule(trial.schedule.providers, trial.schedule.segments, trial.schedule.dates, volume)
+    again = trial.forecast(2).rescheduled(edited)
+    scratch = replace(trial, schedule=edited).forecast(2)
+    assert_array_equal(again.rows, scratch.rows)
+    assert_array_equal(again.delays, scratch.delays)
+    assert again.schedule == scratch.schedule
 
 
 def ramp(sender: Sender, n_days: int, first: float = 150.0, factor: float = 1.6) -> Schedule:

@@ -22,6 +22,7 @@ def policy_of(policy: Policy) -> RetryPolicy:
         jitter=policy.jitter,
         lifetime_seconds=policy.lifetime_seconds,
         pause_seconds=policy.pause_seconds,
+        intervals_seconds=policy.intervals_seconds,
     )
 
 

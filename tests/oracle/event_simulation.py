@@ -93,12 +93,15 @@ class Policy:
     jitter: float = 0.2
     lifetime_seconds: float = 259_200.0
     pause_seconds: float = 0.0
+    intervals_seconds: tuple[float, ...] = ()  # after attempts 1, 2, …; the last one repeats
 
     def wait(self, attempt: int, cause: str) -> float:
         """Seconds from attempt number `attempt`, deferred by `cause`, to the next one, before jitter."""
         largest = max(self.first_seconds.values())
         if attempt == 0:
             return self.first_seconds.get(cause, largest)
+        if self.intervals_seconds:
+            return [*self.intervals_seconds, *[self.intervals_seconds[-1]] * attempt][attempt - 1]
         return min(self.cap_seconds, largest * self.growth**attempt)
 
     def attempts(self, first_cause: str) -> int:

@@ -76,6 +76,17 @@ def retry_storm() -> Case:
     return Case("retry storm", world, one_segment([700.0] * 5), policy, None, 3_500)
 
 
+def listed_intervals() -> Case:
+    """Waits that follow no series, the shortest last, at a limiter that lets little pass in an hour."""
+    world = World(cold_allowance=300.5, hourly_share=0.1, base_deferral=0.05, greylisting_probability=0.2)
+    policy = Policy(
+        {"greylisting": 10 * MINUTE, "limit": 20 * MINUTE},
+        lifetime_seconds=20 * HOUR,
+        intervals_seconds=(2 * HOUR, 50 * MINUTE, 7 * HOUR, 65 * MINUTE),
+    )
+    return Case("listed intervals", world, one_segment([350.0] * 5), policy, None, 1_750)
+
+
 def short_intervals() -> Case:
     """Every 5 minutes, three times a slot, at a limiter that forgets refusals."""
     world = World(cold_allowance=400.5, daily_growth=1.15, hourly_share=0.07, base_deferral=0.05)
@@ -398,7 +409,7 @@ def sure_rest() -> Case:
 
 _VARIED = (
     *(calm, overload, retry_storm, short_intervals, late_greylisting, certain_penalties, uncertain_penalties),
-    *(weekly, two_ips, stuck_mail, bad_rates, resting, night_window, late_evening, tiny),
+    *(listed_intervals, weekly, two_ips, stuck_mail, bad_rates, resting, night_window, late_evening, tiny),
     *(repeated_trouble, trouble_from_the_start, held, spread, two_segments, everything),
 )
 _SURE = (sure_limiter, sure_strict_limiter, sure_penalty, sure_reaction, sure_rest)

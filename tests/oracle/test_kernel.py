@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.oracle.compiled_loop import named, run_loop
-from tests.oracle.event_simulation import CAUSES, Counts, run
+from tests.oracle.event_simulation import CAUSES, Counts, Policy, Sending, World, run
 from tests.oracle.scenarios import DETERMINISTIC, VARIED, Case
 
 EVENTS = (
@@ -69,6 +69,17 @@ def oracle_runs(case: Case) -> int:
 @pytest.mark.parametrize("case", VARIED, ids=lambda case: case.name)
 def test_means_agree(case: Case) -> None:
     check_means(case, oracle_runs(case))
+
+
+def test_rest_before_a_first_attempt_is_counted() -> None:
+    # 22, 6 and 6 messages in hours 0, 1, 2; the bucket holds 20: two are refused, and all rests until hour 3, whose
+    # bucket takes everything. Six had waited two hours for their first attempt, six one hour.
+    world = World(cold_allowance=100, hourly_share=0.2)
+    sending = Sending([[34.0]], [34.0], [0.0], [0.0], [22 / 34, 6 / 34, 6 / 34] + [0.0] * 21)
+    policy = Policy({"limit": 3600.0}, 1.0, 3600.0, jitter=0.0, lifetime_seconds=86_400.0, pause_seconds=7200.0)
+    rows = named(run_loop(world, sending, policy, None, 2, 5)[0])
+    assert rows["delivered"].tolist() == [[34.0], [34.0]]
+    assert rows["rested_seconds"].tolist() == [[6 * 7200.0 + 6 * 3600.0]] * 2
 
 
 def check_means(case: Case, runs: int) -> None:

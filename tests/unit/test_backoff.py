@@ -15,6 +15,10 @@ POLICIES = (
     DEFAULT_RETRY,
     RetryPolicy(first_seconds=HOUR, growth=1, cap_seconds=HOUR, jitter=0, lifetime_seconds=7.5 * HOUR),
     RetryPolicy(first_seconds={"greylisting": 5 * MINUTE, "limit": 2 * HOUR, "penalty": 6 * HOUR}, jitter=0.9),
+    RetryPolicy(
+        first_seconds={"greylisting": 5 * MINUTE, "limit": HOUR},
+        intervals_seconds=(3 * HOUR, 20 * MINUTE, DAY, 40 * MINUTE),
+    ),
     RetryPolicy(first_seconds=2 * DAY, cap_seconds=DAY, lifetime_seconds=DAY),
     RetryPolicy(first_seconds=30, growth=1, cap_seconds=30, lifetime_seconds=HOUR, pause_seconds=20 * MINUTE),
 )

@@ -177,6 +177,7 @@ ALL = {
     "heat map": lambda rows: figures.deferral_heat_map(banded()[:rows]),
     "frontier": lambda rows: figures.frontier(FRONTIER[:rows]),
     "comparison": lambda rows: figures.comparison(COMPARED[:rows]),
+    "date_ranges": lambda rows: figures.date_ranges(RANGES[:rows], DAYS[3]),
     "bands": lambda rows: figures.bands(banded()[:rows], "delivered"),
     "causes": lambda rows: figures.deferrals_by_cause(CAUSES[:rows]),
     "delays": lambda rows: figures.delays(DELAYS[:rows]),
@@ -219,6 +220,38 @@ def test_axes_have_units(name, y):
 )
 def test_aspects_have_their_unit(what, title):
     assert y_title(figures.bands(banded(), what)) == title
+
+
+RANGES = pd.DataFrame(
+    {
+        "name": ["ours", "<b>", "ours", "<b>"],
+        "reaction": [True, True, False, False],
+        "q10": [DAYS[0], DAYS[1], DAYS[1], None],
+        "q50": [DAYS[1], DAYS[2], None, None],
+        "q90": [DAYS[2], None, None, None],
+    }
+)
+
+
+def test_date_ranges_reach_from_the_10_to_the_90_percent_day():
+    figure = figures.date_ranges(RANGES, DAYS[3], deadline=DAYS[2])
+    bars = [(list(trace.x), trace.line.dash) for trace in figure.data if trace.mode == "lines"]
+    assert bars[:2] == [([DAYS[0], DAYS[2]], "solid"), ([DAYS[1], DAYS[3]], "solid")]
+    assert bars[2:] == [([DAYS[1], DAYS[3]], "dot"), ([DAYS[3], DAYS[3]], "dot")]
+    medians = named(figure, "Median if nobody reacts")
+    assert list(medians.x) == [DAYS[3], DAYS[3]]
+    assert "median later or never" in medians.customdata[0]
+    assert "&lt;b&gt;" in medians.customdata[1]
+    assert named(figure, "1 time in 10 later, or never") is not None
+    assert list(figure.layout.yaxis.ticktext) == ["ours", "&lt;b&gt;"]
+
+
+def test_comparison_shows_target_and_dashes_on_one_scale():
+    figure = figures.comparison(COMPARED, target=20_000.0, deadline=DAYS[2])
+    assert len({trace.line.dash for trace in figure.data if trace.mode == "lines"}) == 2
+    assert [shape.y0 for shape in figure.layout.shapes if shape.y0 == shape.y1] == [20_000.0] * 2
+    assert len({tuple(axis.range) for axis in figure.select_yaxes()}) == 1
+    assert figure.layout.yaxis.range[1] > 20_000
 
 
 def test_comparison_has_one_row_per_schedule_and_one_time_axis():

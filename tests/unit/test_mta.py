@@ -80,7 +80,7 @@ def test_an_age_looked_at_when_an_attempt_fails_allows_one_more():
 
 
 def test_an_unknown_mta_is_named():
-    with pytest.raises(InputError, match="Unknown MTA 'postfx'. Did you mean 'postfix'"):
+    with pytest.raises(InputError, match=r"Unknown MTA 'postfx'\. Did you mean 'postfix'"):
         FACTS.mta("postfx")
 
 

@@ -415,3 +415,29 @@ def test_assumptions_move_the_plan_of_their_provider_alone():
 def test_priors_and_beliefs_are_one_or_the_other():
     with pytest.raises(wp.InputError, match="not both"):
         plan_of(sender(), priors=SLOW, beliefs=wp.draw(sender(), 20, 1))
+
+
+# --- cells typed over a plan
+
+
+def test_changed_cells_are_filled_from_the_most_engaged():
+    plan = plan_of(sender(audience={"providers": {"gmail": 60, "yahoo": 40}, "size": 10_000}))
+    day = plan.schedule.dates[4]
+    edited = plan.with_cells({"gmail": {day: 1_700}})
+    other = np.ones(plan.schedule.total.shape, dtype=bool)
+    other[0, 4] = False
+    assert edited.total[0, 4] == 1_700
+    assert (edited.total[other] == plan.schedule.total[other]).all()
+    assert (edited.volume == np.floor(edited.volume)).all()
+    engaged = plan.sender.audience.segments[0]
+    assert edited.volume[0, 0, 4] == min(1_700, plan.sender.audience.size * 0.6 * engaged.share)
+    assert plan.with_cells({}) == plan.schedule
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [({"gmial": {BY: 1}}, "Unknown provider"), ({"gmail": {date(2026, 1, 1): 1}}, "is not in the plan")],
+)
+def test_cells_outside_the_plan_are_refused(cells, message):
+    with pytest.raises(wp.InputError, match=message):
+        plan_of(sender()).with_cells(cells)

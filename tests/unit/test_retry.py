@@ -49,6 +49,20 @@ def test_a_first_wait_beyond_the_lifetime_leaves_one_attempt():
     assert policy.attempts(Cause.LIMIT) == 1
 
 
+def test_listed_waits_replace_growth_and_cap_and_the_last_one_repeats():
+    policy = RetryPolicy(
+        first_seconds={"greylisting": 60, "limit": 300},
+        growth=3,
+        cap_seconds=60,
+        intervals_seconds=[600, 120, 3600],
+        lifetime_seconds=8000,
+    )
+    assert [policy.interval(k) for k in range(1, 6)] == [600, 120, 3600, 3600, 3600]
+    assert policy.attempt_ages(Cause.LIMIT) == [0, 300, 900, 1020, 4620]  # the next one would come at 8220
+    assert policy.attempt_ages(Cause.GREYLISTING) == [0, 60, 660, 780, 4380, 7980]
+    assert RetryPolicy.model_validate_json(policy.model_dump_json()) == policy
+
+
 def test_the_default_is_patient_but_quick_after_greylisting():
     assert DEFAULT_RETRY.first(Cause.GREYLISTING) < DEFAULT_RETRY.first(Cause.LIMIT)
     assert 10 <= DEFAULT_RETRY.attempts(Cause.LIMIT) <= 30
@@ -73,6 +87,9 @@ def test_one_number_stands_for_every_cause_and_comes_back():
         ({"first_seconds": 900, "jitter": 0.95}, "at most 0.9"),
         ({"first_seconds": 900, "lifetime_seconds": 31 * 86_400}, "at most 2,592,000"),
         ({"first_seconds": 1, "growth": 1, "lifetime_seconds": 86_400}, "more than 1,000 attempts"),
+        ({"first_seconds": 900, "intervals_seconds": [600, 0]}, "intervals_seconds[1] is 0, which is too small"),
+        ({"first_seconds": 900, "intervals_seconds": 600}, "intervals_seconds is 600, not a list"),
+        ({"first_seconds": 900, "intervals_seconds": [60]}, "more than 1,000 attempts"),
         ({"first_seconds": 900, "lifetime": 86_400}, "Did you mean 'lifetime_seconds'?"),
     ],
 )

@@ -165,6 +165,17 @@ def test_a_table_by_provider_and_day_across_is_turned():
     assert "Cell B4 (Total) is 250, but its row adds up to 150" in refused(text.replace("150", "250"))
 
 
+@pytest.mark.parametrize("corner", ["Provider", "Mailbox provider", "ISP", ""])
+def test_whatever_stands_in_the_corner(corner):
+    assert totals(f"{corner},Day 1,Day 2\nGmail,100,200\nYahoo!,50,70\n") == [[100, 0, 0, 200], [50, 0, 0, 70]]
+
+
+def test_dates_win_over_numbers_of_days_beside_them():
+    found = read("Day,Date,Run,Gmail,Yahoo\n1,2027-01-09,1,5,6\n2,2027-01-10,2,7,8\n")
+    assert found.schedule.total.tolist() == [[0, 5, 7], [0, 6, 8]]
+    assert found.notes == ("Left out: 'Day', 'Run'.",)
+
+
 def test_titles_above_totals_below_and_notes_beside_are_left_out():
     text = "My warmup;;;\n;;;\nWeek;Day;Gmail;Yahoo;Notes\n1;1;50;20;slow\n;2;;-;\nTotal;;50;20;\n"
     found = read(text)
@@ -210,6 +221,8 @@ def test_sources_may_be_paths_bytes_and_open_files(tmp_path):
     assert read_schedule(str(path), TWO) == read_schedule(path.read_bytes(), TWO) == expected
     with path.open("rb") as stream:
         assert read_schedule(stream, TWO) == expected
+    upload = io.BytesIO(path.read_bytes())
+    assert read_schedule(upload, TWO) == read_schedule(upload, TWO) == expected
     path.write_text("Day,Gmail,Yahoo\n1,5,x\n")
     with path.open("rb") as stream, pytest.raises(InputError, match=r"a\.csv: Cell C2 \(Yahoo\) is 'x'"):
         read_schedule(stream, TWO)

@@ -1,0 +1,246 @@
+"""What each relief is worth in days: changes that people could make, measured by solving again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from planner.inputs.catalogue import catalogue
+from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
+from planner.optimizer.answers import CLEAN, another_day, cleaner_list, missing_items
+from planner.optimizer.referee import LEVELS
+from planner.optimizer.resolving import arrival
+from planner.simulation.forecast import quantiles
+from planner.vocabulary import WEEKDAYS, Floats, day_text, in_100, weekday_text, whole
+
+if TYPE_CHECKING:
+    from planner.inputs.sender import Sender
+    from planner.optimizer.plan import Plan
+    from planner.optimizer.planning import Progress
+    from planner.optimizer.resolving import Base
+
+MANY_WEEKDAYS = 5
+WEEKS_EARLIER = (1, 2)
+SURE = 0.8
+MOST_IPS = 1000
+_NOISE = 1.15
+"""A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
+
+_IMPERATIVES: dict[Item, str] = {
+    "spf": "List your sending IPs in SPF",
+    "dkim": "Sign every message with DKIM",
+    "dmarc": "Publish a DMARC policy",
+    "ptr": "Give each IP a reverse DNS name that leads back to it",
+    "tls": "Encrypt connections with TLS",
+    "one_click": "Add one-click unsubscribe to the header",
+}
+_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+class Relief(NamedTuple):
+    """A change that may bring the date nearer, or tells what something is worth; `changes` for `Sender.changed`."""
+
+    name: str
+    text: str
+    changes: dict[str, Any]
+
+
+def candidates(plan: Plan) -> list[Relief]:
+    """Return the reliefs that apply to a plan's sender, the most asked for first."""
+    sender = plan.sender
+    return [
+        *_ips(sender),
+        *_send_days(sender),
+        *_window(sender),
+        *_segment(sender),
+        *_cleaner(sender),
+        *_authentication(sender),
+        *_earlier(sender),
+        *_old_path(plan),
+        *_risk(plan),
+    ]
+
+
+def measured(base: Base, relief: Relief, tell: Progress) -> dict[str, Any]:
+    """Return a relief's row: name, text, days, effect, chance, changes.
+
+    `days` is the shift of the median day on which all providers have reached the target, earlier below 0; inf where
+    it is then never reached within the horizon, -inf where only then.
+    """
+    plan, old = base.plan, base.plan.sender
+    changed = old.changed(relief.changes)
+    by = None if changed.target.by is None else (changed.target.by - changed.start).days
+    risk = relief.changes.get("risk", plan.risk)
+    found = arrival(base, changed, risk, _slower(plan, relief), 0 if by is None else by + 1, tell)
+    days = _shift(found.days + (changed.start - old.start).days, base.days)
+    chance = np.nan
+    if by is not None:
+        chance = float(base.fresh.weights @ (found.reached.max(axis=1, initial=0.0) <= by))
+    return {
+        "name": relief.name,
+        "text": relief.text,
+        "days": days,
+        "effect": effect_text(days, bool(np.isfinite(base.days))),
+        "chance": chance,
+        "changes": relief.changes,
+    }
+
+
+def effect_text(days: float, arrives: bool) -> str:
+    """Say a shift in days; `arrives` tells whether the target is reached as things are.
+
+    Examples
+    --------
+    >>> effect_text(-6.0, True), effect_text(1.0, True), effect_text(0.0, True)
+    ('6 days earlier', '1 day later', 'changes nothing')
+    >>> effect_text(float("-inf"), False), effect_text(float("inf"), True), effect_text(0.0, False)
+    ('arrives at all', 'no longer arrives', 'still does not arrive')
+    """
+    if days == 0:
+        return "changes nothing" if arrives else "still does not arrive"
+    if not np.isfinite(days):
+        return "arrives at all" if days < 0 else "no longer arrives"
+    return f"{abs(days):.0f} {'day' if abs(days) == 1 else 'days'} {'earlier' if days < 0 else 'later'}"
+
+
+def _shift(new: float, old: float) -> float:
+    return 0.0 if new == old else new - old
+
+
+def _slower(plan: Plan, relief: Relief) -> Floats:
+    """Return by what factor each provider may come to take longer, (providers,).
+
+    What helps is never much later. What the plan's frontier knows of another risk is enough to tell who matters. What
+    is asked of authentication differs so much from provider to provider that nothing is known before.
+    """
+    names = plan.sender.provider_names
+    if relief.name.startswith("missing_"):
+        return np.full(len(names), np.inf)
+    if "risk" not in relief.changes:
+        return np.full(len(names), _NOISE)
+    at_80 = {(row["provider"], row["risk"]): row["q80"] for row in plan.frontier_rows}
+    pairs = [(at_80[name, plan.levels[name]], at_80[name, relief.changes["risk"]]) for name in names]
+    return np.array([max(_NOISE, _NOISE * new / max(old, 1.0)) if np.isfinite(new) else np.inf for old, new in pairs])
+
+
+# --- the changes
+
+
+def _ips(sender: Sender) -> Iterator[Relief]:
+    n = sender.n_ips + 1
+    if n <= MOST_IPS:
+        name = _ORDINALS[n] if n < len(_ORDINALS) else f"{n}th"
+        yield Relief("ip", f"Send from a {name} IP.", {"n_ips": n})
+
+
+def _send_days(sender: Sender) -> Iterator[Relief]:
+    own = sender.send_days
+    n = len(own)
+    if set(own) == set(WEEKDAYS[:5]):
+        yield Relief("weekends", "Send at weekends too.", {"send_days": "daily"})
+    elif n < len(WEEKDAYS):
+        day = another_day(own)
+        days = [str(each) for each in WEEKDAYS if each in own or each == day]
+        yield Relief("another_day", f"Send as much on {weekday_text(day)} too.", {"send_days": days})
+    if n < MANY_WEEKDAYS:
+        yield Relief("spread", "Spread the same weekly volume over the weekdays.", spread(sender))
+
+
+def spread(sender: Sender) -> dict[str, Any]:
+    """Return the changes that spread a week's volume over five weekdays."""
+    shape, volume = sender.target.shape(), sender.target.volume
+    week = sum(shape[WEEKDAYS.index(day)] for day in sender.send_days)
+    share = week / float(shape[:MANY_WEEKDAYS].sum())
+    if isinstance(volume, dict):
+        less: Any = {name: round(share * each) for name, each in volume.items()}
+    else:
+        less = max(1, round(share * volume))
+    return {"send_days": "weekdays", "target.volume": less}
+
+
+def _window(sender: Sender) -> Iterator[Relief]:
+    if sender.window_hours < 24:
+        yield Relief("window", "Send around the clock.", {"window": "00:00-24:00"})
+
+
+def _segment(sender: Sender) -> Iterator[Relief]:
+    """Twice as many in the most engaged segment, at the expense of all others."""
+    audience = sender.audience
+    if len(audience.segments) < 2 or audience.size is None or sender.kind == "transactional":
+        return
+    shares = audience.segment_shares()
+    first = min(2.0 * shares[0], 0.5 * (1.0 + shares[0]))
+    others = shares[1:] * (1.0 - first) / (1.0 - shares[0])
+    segments = [
+        one.model_dump() | {"share": round(100.0 * float(share), 6)}
+        for one, share in zip(audience.segments, [first, *others], strict=True)
+    ]
+    text = f"Win readers back first: from {whole(shares[0] * audience.size)} to {whole(first * audience.size)} of them "
+    yield Relief("segment", f"{text}in '{audience.segments[0].name}'.", {"audience.segments": segments})
+
+
+def _cleaner(sender: Sender) -> Iterator[Relief]:
+    if changes := cleaner_list(sender):
+        yield Relief("cleaner", f"Clean the list: at most {CLEAN}.", changes)
+
+
+def _authentication(sender: Sender) -> Iterator[Relief]:
+    for item in missing_items(sender):
+        yield Relief(item, f"{_IMPERATIVES[item]}.", {f"authentication.{item}": "yes"})
+    for item in ITEMS:
+        if getattr(sender.authentication, item) == "unknown" and _asked_for(sender, item):
+            text = f"Check {ITEM_TITLES[item]}: the plan counts on it, and this is what it costs where it is missing."
+            yield Relief(f"missing_{item}", text, {f"authentication.{item}": "no"})
+
+
+def _asked_for(sender: Sender, item: Item) -> bool:
+    mailed = [name for name, target in zip(sender.provider_names, sender.targets(), strict=True) if target > 0.0]
+    priors = [catalogue().provider(name).priors for name in mailed]
+    return any(
+        each[f"missing_{item}_factor"].low < 1.0 or each[f"missing_{item}_refused"].high > 0.0 for each in priors
+    )
+
+
+def _earlier(sender: Sender) -> Iterator[Relief]:
+    if sender.target.by is None:
+        return
+    for weeks in WEEKS_EARLIER:
+        start = (sender.start - timedelta(weeks=weeks)).isoformat()
+        text = f"Start {'a week' if weeks == 1 else f'{weeks} weeks'} earlier."
+        yield Relief(f"start_{weeks}", text, {"start": start})
+
+
+def _old_path(plan: Plan) -> Iterator[Relief]:
+    """Until when the old path is needed, where it was to end too early."""
+    by = plan.sender.target.by
+    if by is None or plan.sender.overflow != "old_path":
+        return
+    day = float(quantiles(plan.forecast.reached_by_all, plan.forecast.weights, (SURE,))[0])
+    if np.isfinite(day) and (until := plan.sender.start + timedelta(days=int(day))) > by:
+        longer = (until - by).days
+        days = "1 day" if longer == 1 else f"{longer} days"
+        text = f"Keep the old path {days} longer, until {day_text(until)}: then {in_100(SURE)} are there."
+        yield Relief("old_path", text, {"target.by": until.isoformat()})
+
+
+def _risk(plan: Plan) -> Iterator[Relief]:
+    slowest = plan.holds_back()
+    if slowest is None:
+        return
+    now = plan.levels[slowest]
+    bolder, safer = (next(iter(levels), None) for levels in (_above(now), _below(now)))
+    if bolder is not None:
+        yield Relief("risk_up", f"Accept a throttled day at each provider with {in_100(bolder)}.", {"risk": bolder})
+    if safer is not None:
+        yield Relief("risk_down", f"Risk a throttled day at each provider only with {in_100(safer)}.", {"risk": safer})
+
+
+def _above(level: float) -> list[float]:
+    return [each for each in LEVELS if each > level + 1e-9]
+
+
+def _below(level: float) -> list[float]:
+    return [each for each in reversed(LEVELS) if each < level - 1e-9]
