@@ -141,7 +141,9 @@ def _dressed(cell: str, bare: bool) -> str | None:
     """Read what is written in another way: "Name <a@b>", mailto:a@b, quotes, letters beyond ASCII."""
     if len(cell) > _MAX_CELL or not cell:
         return None
-    text = cell.strip(" \t\r\n\"'\ufeff\u200b\xa0")
+    text = cell.strip(" \t\r\n\ufeff\u200b\xa0")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
     if text.endswith(">"):
         text = text[text.rfind("<") + 1 : -1].strip()
     local, at, domain = text.removeprefix("mailto:").rpartition("@")
