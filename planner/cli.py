@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 MAX_SCENARIOS = 10_000
 """More would fill the memory of a laptop before they told anything new."""
 
-MAX_CSV_BYTES = 10_000_000
 SHOWN_DOMAINS = 20
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -271,7 +270,8 @@ def audience(
         bool, typer.Option("--lookup-mx", help="Ask the DNS who takes the mail of unknown domains.")
     ] = False,
     map_file: Annotated[
-        Path | None, typer.Option("--map", metavar="FILE.csv", help="Columns domain, provider: what you know.")
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="CSV or Excel with columns domain, provider: what you know."),
     ] = None,
     unmapped: Annotated[
         Path | None, typer.Option(metavar="FILE.csv", help="Write the unknown domains, to be filled in for --map.")
@@ -288,10 +288,9 @@ def audience(
     for what, given in (("list", list_file), ("sender", sender_file), ("mapping", map_file)):
         _check_places(given, save, csv, unmapped, what=what)
     sender = None if sender_file is None else wp.Sender.load(sender_file)
-    mapping = None if map_file is None else _read_mapping(map_file)
-    with _progress("Reading the list") as progress, _about(map_file, "mapping"):
+    with _progress("Reading the list") as progress:
         found = wp.read_audience(
-            list_file, column=column, mapping=mapping, lookup_mx=lookup_mx, day_first=day_first, progress=progress
+            list_file, column=column, mapping=map_file, lookup_mx=lookup_mx, day_first=day_first, progress=progress
         )
     if sender is not None and save is not None:
         found.for_sender(sender).save(save)
@@ -443,55 +442,18 @@ def _read_schedule(path: Path, sender: wp.Sender) -> wp.Schedule:
     return read.schedule
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Read a table of text; a spreadsheet's semicolons will do."""
-    import pandas as pd
-
-    text = _read_csv(path)
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    try:
-        return pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False)
-    except ValueError as error:  # the parser's errors are such
-        raise wp.InputError(f"is no table: {error}.", file=path) from None
-
-
-def _read_mapping(path: Path) -> dict[str, str]:
-    """Read domain and provider from a table such as --unmapped writes; an empty provider says nothing."""
-    frame = _read_table(path)
-    missing = [name for name in _MAPPING if name not in frame]
-    if missing:
-        raise wp.InputError(f"lacks the column '{missing[0]}'. Columns: {', '.join(_MAPPING)}.", file=path)
-    filled = frame[frame["provider"].str.strip() != ""]
-    return dict(zip(filled["domain"], filled["provider"].str.strip(), strict=True))
-
-
-_MAPPING = ("domain", "provider")
-
-
-def _read_csv(path: Path) -> str:
-    _check_file(path)
-    try:
-        if path.stat().st_size > MAX_CSV_BYTES:
-            raise wp.InputError(f"is larger than {MAX_CSV_BYTES // 1_000_000} MB. Cut it down.", file=path)
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise wp.InputError("is not UTF-8. Save it as CSV UTF-8.", file=path) from None
-    except OSError as error:
-        raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
-
-
 def _check_file(path: Path) -> None:
     if not path.is_file():  # a pipe or a device might never end
         raise wp.InputError("is no file. Check the name.", file=path)
 
 
 @contextmanager
-def _about(path: Path | None, field: str | None = None) -> Iterator[None]:
-    """Name the file, if there is one, in what is wrong with its content (or with one field, if that is named)."""
+def _about(path: Path | None) -> Iterator[None]:
+    """Name the file, if there is one, in what is wrong with its content."""
     try:
         yield
     except wp.InputError as error:
-        if path is None or (field is not None and field != error.field):
+        if path is None:
             raise
         raise wp.InputError(error.message, file=path, line=error.line, field=error.field) from None
 

@@ -15,10 +15,11 @@ from planner.errors import InputError
 from planner.inputs import listfile
 from planner.inputs.audience import Audience
 from planner.inputs.catalogue import catalogue
-from planner.inputs.columns import Columns, columns_of, domain_in
+from planner.inputs.columns import Columns, columns_of, domain_in, plain_name
 from planner.inputs.engagement import Dates
 from planner.inputs.fields import day_of, shown, unknown
 from planner.inputs.mx import Mailers, MxLookup, look_up
+from planner.inputs.spreadsheet import grids, read_bytes
 from planner.inputs.tally import MAX_DOMAINS, NO_ADDRESS, Counts, Known, Order, Tally
 from planner.vocabulary import whole
 
@@ -37,6 +38,7 @@ READING = 0.7
 OTHER = "other"
 DATES = {True: "day first", False: "month first"}
 _EVERYBODY = "all"
+_MAPPING = ("domain", "provider")
 _OWN = {"complaint_rate", "hard_bounce_rate", "max_per_week"}
 _HINTS = {
     NO_ADDRESS: "not counted",
@@ -224,7 +226,7 @@ def read_audience(
     source: str | Path | BinaryIO,
     *,
     column: str | None = None,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, str] | str | Path | None = None,
     lookup_mx: bool | MxLookup = False,
     engaged_days: Sequence[int] = (30, 90, 365),
     day_first: bool | None = None,
@@ -243,8 +245,9 @@ def read_audience(
         (email, domain, last_open, last_click …), or by what they hold.
     column : str, optional
         Name of the column of addresses or domains, if it is an unusual one.
-    mapping : dict from domain to provider, optional
-        What you know of domains that the catalogue does not list; a domain without a provider is passed over.
+    mapping : dict from domain to provider, or path, optional
+        What you know of domains that the catalogue does not list; a domain without a provider is passed over. A file
+        is CSV or Excel, with columns domain and provider.
     lookup_mx : bool or MxLookup
         Ask the DNS for the mail exchangers of the domains that are left: tells the DNS server which domains you
         mail. Needs dnspython.
@@ -274,7 +277,7 @@ def read_audience(
     3    yahoo       never engaged          1
     """
     limits = _checked_limits(engaged_days)
-    known = Known(catalogue(), _checked_mapping(mapping or {}), {})
+    known = Known(catalogue(), _mapping_of(mapping), {})
     dates = Dates(datetime.now(UTC).date() if today is None else _checked_day(today), limits)
     tell = progress or (lambda share, text: None)
     reading = READING if lookup_mx else 1.0
@@ -314,22 +317,37 @@ def _checked_day(today: date) -> date:
         raise InputError(f"today is {shown(today)}, {error}", field="today") from None
 
 
-def _checked_mapping(mapping: Mapping[str, str]) -> dict[str, str]:
+def _mapping_of(given: Mapping[str, str] | str | Path | None) -> dict[str, str]:
+    if isinstance(given, str | Path):
+        return _checked_mapping(_read_mapping(given), str(given))
+    return _checked_mapping(list((given or {}).items()), None)
+
+
+def _read_mapping(path: str | Path) -> list[tuple[object, object]]:
+    content, name = read_bytes(path)
+    sheets, _ = grids(content, name)
+    for grid in sheets:
+        names = [plain_name(str(cell)) for cell in grid.rows[0]]
+        if all(column in names for column in _MAPPING):
+            domain, provider = map(names.index, _MAPPING)
+            return [(row[domain], row[provider]) for row in grid.rows[1:] if row[domain] is not None]
+    raise InputError(f"lacks a column. Columns: {', '.join(_MAPPING)}.", file=name, field="mapping")
+
+
+def _checked_mapping(entries: Sequence[tuple[object, object]], file: str | None) -> dict[str, str]:
     known = catalogue().providers
     checked = {}
-    for number, (written, provider) in enumerate(mapping.items(), 1):
+    for number, (written, named) in enumerate(entries, 1):
         domain = domain_in(str(written).strip().removeprefix("'").lower(), bare=True)
+        provider = "" if named is None else str(named).strip()
         if domain is None:
-            raise InputError(
-                f"Entry {number:,} of the mapping names no domain. Write it as example.com.", field="mapping"
-            )
-        if not provider:
-            continue
-        if provider not in known:
-            raise InputError(
-                f"Entry {number:,} of the mapping: {unknown('provider', provider, known)}", field="mapping"
-            )
-        checked[domain] = provider
+            text = f"Entry {number:,} of the mapping names no domain. Write it as example.com."
+            raise InputError(text, file=file, field="mapping")
+        if provider and provider not in known:
+            text = f"Entry {number:,} of the mapping: {unknown('provider', provider, known)}"
+            raise InputError(text, file=file, field="mapping")
+        if provider:
+            checked[domain] = provider
     return checked
 
 

@@ -307,7 +307,10 @@ def _rows(frame: pd.DataFrame) -> Iterator[tuple[str, str | None, object]]:
         text = f"counts have the columns {shown(found)[1:-1]}. Give {', '.join(_COUNTED)} (segment optional)."
         raise InputError(text, field="audience.providers")
     segments = frame["segment"].tolist() if "segment" in names else [None] * len(frame)
-    for provider, segment, count in zip(frame["provider"].tolist(), segments, frame["addresses"].tolist(), strict=True):
+    cells = zip(frame["provider"].tolist(), segments, frame["addresses"].tolist(), strict=True)
+    for number, (provider, segment, count) in enumerate(cells, 1):
+        if segment != segment:  # pandas' missing value is unlike itself
+            raise InputError(f"counts name no segment in row {number:,}. Name one.", field="audience.engagement")
         yield str(provider), None if segment is None else str(segment), count
 
 

@@ -88,7 +88,8 @@ def columns_of(rows: Rows, column: str | None = None) -> Columns:
         raise InputError("The list holds no address. Give one address or domain a line.")
     names = [plain_name(cell) for cell in filled[0]]
     if column is not None:
-        return Columns(_named(column, names), True, _engaged(filled[0]), True)
+        place = _named(column, names)
+        return Columns(place, _bare(filled[1:], place, names[place]), _engaged(filled[0]), True)
     for known, bare in ((_ADDRESSES, False), (_DOMAINS, True)):
         if found := next((name for name in known if name in names), None):
             return Columns(names.index(found), bare, _engaged(filled[0]), True)
@@ -140,7 +141,9 @@ def _dressed(cell: str, bare: bool) -> str | None:
     """Read what is written in another way: "Name <a@b>", mailto:a@b, quotes, letters beyond ASCII."""
     if len(cell) > _MAX_CELL or not cell:
         return None
-    text = cell.strip(" \t\r\n\"'\ufeff\u200b\xa0")
+    text = cell.strip(" \t\r\n\ufeff\u200b\xa0")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
     if text.endswith(">"):
         text = text[text.rfind("<") + 1 : -1].strip()
     local, at, domain = text.removeprefix("mailto:").rpartition("@")
@@ -171,6 +174,13 @@ def _named(column: str, names: list[str]) -> int:
         text = f"The list has no column {shown(column)}: none of the {len(names)} cells of its first line reads so."
         raise InputError(f"{text} Check the name; without one, the column is found by what it holds.")
     return names.index(wanted)
+
+
+def _bare(rows: Rows, column: int, name: str) -> bool:
+    """Tell whether a column holds domains; elsewhere a word with a point in it may be somebody's name."""
+    cells = [row[column] for row in rows if column < len(row)]
+    n_addresses = sum(domain_in(cell, bare=False) is not None for cell in cells)
+    return name in _DOMAINS or (name not in _ADDRESSES and not n_addresses)
 
 
 def _engaged(header: Sequence[str]) -> tuple[int, ...]:

@@ -381,7 +381,7 @@ def test_the_dns_is_asked_only_when_it_is_wanted(monkeypatch: pytest.MonkeyPatch
         (("list.csv", "--map", "list.csv", "--unmapped", "list.csv"), "itself"),
         (("list.csv", "--sender", "small.yaml", "--save", "new.txt"), "new.txt: is no sender file"),
         (("list.csv", "--column", "where"), "list.csv: The list has no column 'where'"),
-        (("list.csv", "--map", "list.csv"), "list.csv: lacks the column 'domain'"),
+        (("list.csv", "--map", "list.csv"), "list.csv: lacks a column. Columns: domain, provider."),
         (("small.yaml",), "small.yaml: "),
     ],
 )

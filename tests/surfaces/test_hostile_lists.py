@@ -275,6 +275,14 @@ def test_what_stands_before_the_at_is_nowhere(encoding, tmp_path, caplog, capfd)
     assert not any(CANARY.encode() in other for other in others)
 
 
+@pytest.mark.parametrize("column", [None, "E-Mail", "write to"])
+def test_a_name_with_a_point_is_no_domain_among_addresses(column):
+    text = f"{column or 'email'}\na@gmail.com\n{CANARY}.smith\n"
+    found = read(text.encode(), column=column)
+    assert found.audience.providers == {"gmail": 1}
+    assert CANARY not in found.to_json()
+
+
 @pytest.mark.parametrize(
     ("content", "options"),
     [

@@ -327,6 +327,7 @@ def test_the_estimate_of_many_domains():
 SENDER = {
     "audience": {
         "providers": {"gmail": 6, "yahoo": 3, "t-online": 1},
+        "size": 1000,
         "segments": [
             {"name": "engaged in 30 days", "share": 1, "complaint_rate": 0.0001, "max_per_week": 2},
             {"name": "rest", "share": 4},

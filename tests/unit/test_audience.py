@@ -108,6 +108,7 @@ def test_a_frame_of_counts_needs_no_segments():
         ({"gmial": 5}, "Did you mean 'gmail'?"),
         ({"gmail": {"new": 5}, "yahoo": 5}, "Name them for all, or for none"),
         (pd.DataFrame({"provider": ["gmail"] * 2, "addresses": [1, 2]}), "gmail twice"),
+        (pd.DataFrame({"provider": ["gmail"], "segment": [np.nan], "addresses": [1]}), "no segment in row 1"),
         (pd.DataFrame({"provider": ["gmail"]}), "Give provider, segment, addresses"),
         (pd.DataFrame({"provider": ["gmail"], "addresses": [1], "email": ["x"]}), "Give provider, segment, addresses"),
     ],
