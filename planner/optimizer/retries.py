@@ -242,6 +242,11 @@ class RetryAdvice:
         data = parse_json(text, what="advice on retries")
         check_kind(data, "retryadvice")
         with undamaged("advice on retries"):
+            if data["model"] != MODEL_VERSION:
+                raise InputError(
+                    f"This advice was computed by model {data['model']}, this is model {MODEL_VERSION}. "
+                    "Its numbers would change; compute it again."
+                )
             sender = Sender.from_dict(data["sender"])
             policies = {name: RetryPolicy.model_validate(data["retry"][name]) for name in sender.provider_names}
             return cls(

@@ -202,6 +202,37 @@ def test_compare_with_published_schedules(folder: Path, plan_json: str) -> None:
     assert json.loads(run(*arguments, "--json").stdout)
 
 
+def test_retries_prints_what_the_library_advises(plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    arguments = ("retries", "small.yaml", "--plan", "plan.json", "--scenarios", "4", "--seed", "3")
+    result = run(*arguments, "--provider", "other", "--csv", "retries.csv")
+    plan = wp.Plan.from_json(plan_json)
+    asked = {"reaction": plan.reaction, "scenarios": 4, "seed": 3}
+    ours = wp.advise_retries(plan.sender, plan.schedule, providers=["other"], **asked)
+    assert ours.summary() in result.stdout
+    for name in ("Advised", "Our default", "Postfix", "Wait twelve hours"):
+        assert name in result.stdout
+    assert "gmail" not in result.stdout
+    table = pd.read_csv("retries.csv")
+    assert table["policy"].tolist() == ours.to_frame()["policy"].tolist()
+    assert set(table["provider"]) == {"other"}
+    text = run(*arguments, "--json").stdout
+    assert wp.RetryAdvice.from_json(text).to_frame()["provider"].unique().tolist() == ["gmail", "other"]
+
+
+def test_retries_plans_first_where_no_plan_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[wp.Sender] = []
+
+    def noted(sender: wp.Sender, **_: Any) -> None:
+        planned.append(sender)
+        raise wp.Cancelled
+
+    monkeypatch.setattr(wp, "optimize", noted)
+    with pytest.raises(wp.Cancelled):
+        run("retries", "small.yaml")
+    assert planned == [wp.Sender.load("small.yaml")]
+
+
 def test_draw_tells_what_is_not_known() -> None:
     result = run("draw", "small.yaml", *FEW, "--seed", "3", "--csv", "beliefs.csv")
     assert "cold_allowance" in result.stdout
@@ -284,6 +315,7 @@ WRONG = {
         ("simulate", "small.yaml", "--schedule", "small.yaml", "--days", "5"),
         "--days goes with",
     ),
+    "retries for a stranger": (("retries", "small.yaml", "--provider", "yahoo"), "It mails: gmail, other"),
     "no plan": (("simulate", "small.yaml", "--plan", "none.json"), "none.json"),
     "a sender for a plan": (("simulate", "small.yaml", "--plan", "small.yaml"), "small.yaml"),
 }
