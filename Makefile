@@ -34,8 +34,9 @@ format: $(INSTALLED) ## put the code into shape
 priors: $(COMPILED) ## are the priors credible? writes docs/priors.md
 	$(BIN)/python benchmarks/priors.py
 
-proofs: $(COMPILED) ## the long evidence about risk and rival schedules
+proofs: $(COMPILED) ## the long evidence about risk, rival schedules and retries
 	$(BIN)/python benchmarks/proofs.py
+	$(BIN)/python benchmarks/retries.py
 
 bench: $(COMPILED) ## how fast, as ratios within one run
 	$(BIN)/python benchmarks/speed.py

@@ -242,6 +242,11 @@ class RetryAdvice:
         data = parse_json(text, what="advice on retries")
         check_kind(data, "retryadvice")
         with undamaged("advice on retries"):
+            if data["model"] != MODEL_VERSION:
+                raise InputError(
+                    f"This advice was computed by model {data['model']}, this is model {MODEL_VERSION}. "
+                    "Its numbers would change; compute it again."
+                )
             sender = Sender.from_dict(data["sender"])
             policies = {name: RetryPolicy.model_validate(data["retry"][name]) for name in sender.provider_names}
             return cls(
@@ -364,7 +369,10 @@ def advise_retries(
         candidates.append(_Candidate("yours", [YOURS] * len(best), list(policies_of(sender, retry).values())))
     candidates += _along_the_curve(best, tried)
     rows = _judged(fresh, candidates, names, lambda share: tell(0.5 + 0.5 * share, "Judging on fresh scenarios"))
-    policies = dict(zip(sender.provider_names, (knobs.policy() for knobs in best), strict=True))
+    policies = {
+        name: knobs.policy() if name in names else DEFAULT_RETRY
+        for name, knobs in zip(sender.provider_names, best, strict=True)
+    }
     return RetryAdvice(sender, checked, reaction, policies, judges, seed, tuple(rows))
 
 

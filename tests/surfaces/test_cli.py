@@ -205,6 +205,7 @@ def test_compare_with_published_schedules(folder: Path, plan_json: str) -> None:
     assert json.loads(run(*arguments, "--json").stdout)
 
 
+<<<<<<< HEAD
 WIDE = "Day;Gmail;Others\n1;50;20\n2;1.000;40\n"
 
 
@@ -250,6 +251,37 @@ def test_compare_shows_the_deadline_where_there_is_one(folder: Path, plan_json: 
     table = result.stdout.split("\n\n")[1].splitlines()
     assert "in time" in table[0]
     assert max(map(len, table)) <= 120
+=======
+def test_retries_prints_what_the_library_advises(plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    arguments = ("retries", "small.yaml", "--plan", "plan.json", "--scenarios", "4", "--seed", "3")
+    result = run(*arguments, "--provider", "other", "--csv", "retries.csv")
+    plan = wp.Plan.from_json(plan_json)
+    asked = {"reaction": plan.reaction, "scenarios": 4, "seed": 3}
+    ours = wp.advise_retries(plan.sender, plan.schedule, providers=["other"], **asked)
+    assert ours.summary() in result.stdout
+    for name in ("Advised", "Our default", "Postfix", "Wait twelve hours"):
+        assert name in result.stdout
+    assert "gmail" not in result.stdout
+    table = pd.read_csv("retries.csv")
+    assert table["policy"].tolist() == ours.to_frame()["policy"].tolist()
+    assert set(table["provider"]) == {"other"}
+    text = run(*arguments, "--json").stdout
+    assert wp.RetryAdvice.from_json(text).to_frame()["provider"].unique().tolist() == ["gmail", "other"]
+
+
+def test_retries_plans_first_where_no_plan_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[wp.Sender] = []
+
+    def noted(sender: wp.Sender, **_: Any) -> None:
+        planned.append(sender)
+        raise wp.Cancelled
+
+    monkeypatch.setattr(wp, "optimize", noted)
+    with pytest.raises(wp.Cancelled):
+        run("retries", "small.yaml")
+    assert planned == [wp.Sender.load("small.yaml")]
+>>>>>>> 60b2a0ac2de544add45e7b8dd003acd37b1354e5
 
 
 def test_draw_tells_what_is_not_known() -> None:
@@ -461,6 +493,7 @@ WRONG = {
         ("simulate", "small.yaml", "--schedule", "small.yaml", "--days", "5"),
         "--days goes with",
     ),
+    "retries for a stranger": (("retries", "small.yaml", "--provider", "yahoo"), "It mails: gmail, other"),
     "no plan": (("simulate", "small.yaml", "--plan", "none.json"), "none.json"),
     "a sender for a plan": (("simulate", "small.yaml", "--plan", "small.yaml"), "small.yaml"),
 }

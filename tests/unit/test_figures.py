@@ -55,6 +55,27 @@ def y_title(figure):
     return next(axis.title.text for axis in figure.select_yaxes() if axis.title.text)
 
 
+RETRIES = pd.DataFrame(
+    {
+        "policy": ["Advised", "Our default", "<Postfix>", "PowerMTA", "Wait", "5 min"],
+        "kind": ["advised", "default", "mta", "mta", "advice", "searched"],
+        "mean_delay": [3600.0, 5400.0, 4000.0, 3500.0, 43_200.0, 3000.0],
+        "wasted": [0.06, 0.1, 0.5, 2.0, 0.05, 0.2],
+        "expired": [0.0, 0.0, 0.0, 0.0, 0.02, 0.01],
+        "on_curve": [True, False, False, False, True, True],
+    }
+)
+TIMELINE = pd.DataFrame(
+    {
+        "policy": ["Advised"] * 3 + ["<Postfix>"] * 3,
+        "attempt": [0, 1, 2] * 2,
+        "age_seconds": [0.0, 300.0, 3600.0, 0.0, 600.0, 700.0],
+        "clock": ["09:00", "09:05", "10:00", "09:00", "09:10", "09:11"],
+        "still_waiting": [1.0, 0.25, 0.001, 1.0, np.nan, np.nan],
+    }
+)
+
+
 # --- the ramp
 
 
@@ -181,6 +202,8 @@ ALL = {
     "bands": lambda rows: figures.bands(banded()[:rows], "delivered"),
     "causes": lambda rows: figures.deferrals_by_cause(CAUSES[:rows]),
     "delays": lambda rows: figures.delays(DELAYS[:rows]),
+    "retries": lambda rows: figures.retry_trade_off(RETRIES[:rows]),
+    "timeline": lambda rows: figures.retry_timeline(TIMELINE[:rows]),
 }
 
 
@@ -207,6 +230,7 @@ def test_full_figures_do_not_say_so(name):
         ("bands", "Delivered (messages a day)"),
         ("causes", "Deferred attempts a day"),
         ("frontier", "Days until the target is reached"),
+        ("retries", "Mean delay of mail deferred at first"),
     ],
 )
 def test_axes_have_units(name, y):
@@ -264,3 +288,44 @@ def test_comparison_has_one_row_per_schedule_and_one_time_axis():
 def test_days_may_be_timestamps():
     frame = VOLUMES.assign(date=pd.to_datetime(VOLUMES["date"]))
     assert figures.ramp(frame, TOTAL.assign(date=pd.to_datetime(TOTAL["date"]))).to_json()
+
+
+# --- retries
+
+
+def test_trade_off_shows_every_policy_with_its_kind_as_a_shape():
+    figure = figures.retry_trade_off(RETRIES)
+    marks = [trace for trace in figure.data if trace.name and "markers" in (trace.mode or "")]
+    assert sum(len(trace.x) for trace in marks) == len(RETRIES)
+    assert len({trace.marker.symbol for trace in marks}) == len(marks) == 5
+    known = named(figure, "Comes with an MTA or service")
+    assert (list(known.x), list(known.y)) == ([0.5, 2.0], [4000 / 3600, 3500 / 3600])
+    assert list(known.text) == ["&lt;Postfix&gt;", "PowerMTA"]
+    assert list(named(figure, "Tried in the search").text) == [""]
+    assert {trace.marker.cmax for trace in marks} == {2.0}
+    assert list(named(figure, "Advice").marker.color) == [2.0]
+    assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
+
+
+def test_trade_off_rings_the_advised_and_draws_the_curve():
+    figure = figures.retry_trade_off(RETRIES)
+    ring = next(trace for trace in figure.data if trace.marker.symbol == "circle-open")
+    assert (list(ring.x), list(ring.y)) == ([0.06], [1.0])
+    curve = named(figure, "None is better in both")
+    assert (list(curve.x), curve.line.dash) == ([0.05, 0.06, 0.2], "dot")
+
+
+def test_timeline_says_how_many_still_wait_where_there_is_room():
+    figure = figures.retry_timeline(TIMELINE, "09:00")
+    ours, theirs = figure.data
+    assert (list(ours.x), list(ours.text)) == ([300 / 3600, 1.0], ["25", "<1"])
+    assert list(theirs.text) == ["", ""]  # nothing is known
+    assert list(theirs.y) == ["&lt;Postfix&gt;"] * 2
+    assert ours.marker.symbol != theirs.marker.symbol
+    assert ours.line.dash != theirs.line.dash
+    assert figure.layout.xaxis.title.text == "Time since the first attempt at 09:00"
+
+
+def test_numbers_that_would_lie_over_one_another_are_left_out():
+    frame = TIMELINE.assign(still_waiting=0.5)
+    assert list(figures.retry_timeline(frame).data[1].text) == ["50", ""]

@@ -107,6 +107,7 @@ def test_wasted_attempts_are_those_of_the_whole_simulation_stuck_mail_included()
     days = 20 + retry_search.DRAIN_DAYS
     schedule = wp.Schedule(SENDER.provider_names, ("all",), SENDER.dates(days), on.volume)
     whole = wp.simulate(SENDER, schedule, beliefs=stuck, reaction=wp.Reaction(), seed=9)
+    assert tuple(on.providers) == SENDER.provider_names
     for p in range(2):
         deferred, delivered = whole.deferred[:, p].sum(), whole.delivered[:, p].sum()
         # stuck mail is no part of what the bench delivers
@@ -161,7 +162,7 @@ def test_with_constant_deferrals_and_no_limit_the_shortest_waits_win():
         assert ours.wasted[0] == pytest.approx(q / (1 - q), rel=0.03)
         # given one deferral: 5 minutes, and again with each further one
         assert ours.mean_delay[0] == pytest.approx(5 * MINUTE / (1 - q), rel=0.03)
-        assert ours.score[0] == min(each.score[0] for each in found.values())
+        assert ours.score[0] <= 1.01 * min(each.score[0] for each in found.values())
 
 
 @pytest.mark.parametrize(("delay", "first"), [(4, 5), (14, 15), (22, 30)])
@@ -202,8 +203,8 @@ def test_no_default_is_surely_better_on_fresh_scenarios(newsletter, advice):
     assert {row["provider"] for row in rows} == {"yahoo", "other"}
     for row in rows:
         assert row["score_more"] > -2.0 * row["se"] - 1e-12 or row["policy"] in advice.as_good(row["provider"]), row
-        if row["kind"] == "default" or row["policy"] == "Wait twelve hours":
-            assert row["score_more"] > 0.0, row
+        if row["policy"] in ("Wait twelve hours", "PowerMTA", "Exchange", "Spotler"):
+            assert row["score_more"] > 2.0 * row["se"], row
 
 
 def test_the_frame_has_a_row_per_policy_and_marks_the_curve(advice):
@@ -234,15 +235,17 @@ def test_the_summary_names_the_defaults_that_are_as_good(advice):
         assert all(each in line for each in good[:3])
 
 
-def test_the_same_seed_gives_the_same_advice(newsletter, advice):
-    again = wp.advise_retries(newsletter, advice.schedule, scenarios=24, seed=4, providers=["yahoo", "other"])
-    assert again.to_json() == advice.to_json()
+def test_the_same_seed_gives_the_same_advice(newsletter):
+    table = wp.published("onesignal", newsletter, 6)
+    one, two = (wp.advise_retries(newsletter, table, scenarios=3, seed=4, providers=["other"]) for _ in range(2))
+    assert one.to_json() == two.to_json()
 
 
-def test_a_policy_of_one_s_own_is_judged_too(newsletter, advice):
+def test_a_policy_of_one_s_own_is_judged_too(newsletter):
+    table = wp.published("onesignal", newsletter, 15)
     mine = RetryPolicy(first_seconds=12 * HOUR, cap_seconds=12 * HOUR, growth=1, lifetime_seconds=5 * DAY)
     asked = {"scenarios": 4, "seed": 4, "providers": ["other"]}
-    frame = wp.advise_retries(newsletter, advice.schedule, retry=mine, **asked).to_frame()
+    frame = wp.advise_retries(newsletter, table, retry=mine, **asked).to_frame()
     yours = frame[frame["kind"] == "yours"].iloc[0]
     folk = frame[frame["policy"] == "Wait twelve hours"].iloc[0]
     assert yours["wasted"] == pytest.approx(folk["wasted"], rel=0.05)
