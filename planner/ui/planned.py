@@ -127,7 +127,9 @@ def _edited(order: state.Order, plan: wp.Plan) -> Shown:
     schedule = base.with_cells(cells)
     after = glance(made_for, base, schedule)
     name = ("forecast", made_for.name(), schedule)
-    job = state.ask("forecast", name, lambda report: base.forecast.rescheduled(schedule, progress=partly(report)))
+    job = state.ask(
+        "forecast", name, lambda report: base.forecast.rescheduled(schedule, progress=partly(report, "simulating"))
+    )
     full = job is not None and not job.running and job.error is None
     forecast = job.result if full and job is not None else after
     return Shown(order, plan, base, replace(base, schedule=schedule, forecast=forecast), before, after, full)
@@ -154,9 +156,9 @@ def glance(order: state.Order, plan: wp.Plan, schedule: wp.Schedule) -> wp.Forec
     return made
 
 
-def partly(report: Progress) -> Callable[[float], None]:
-    """Report a share alone."""
-    return lambda share: report(share, "")
+def partly(report: Progress, doing: str) -> Callable[[float], None]:
+    """Report a share under one name."""
+    return lambda share: report(share, doing)
 
 
 # --- what the edits do, in words

@@ -12,7 +12,7 @@ import planner as wp
 from planner import figures
 from planner.ui import state, waiting, widgets, wording
 from planner.ui.jobs import Progress
-from planner.ui.planned import Shown
+from planner.ui.planned import Shown, partly
 from planner.ui.wording import plain, prose
 from planner.vocabulary import day_text, whole
 
@@ -136,7 +136,7 @@ def judged(plan: wp.Plan, table: str, report: Progress) -> Judged:
         retry=plan.retry,
         beliefs=plan.forecast.beliefs,
         seed=plan.forecast.seed,
-        progress=lambda share: report(share, ""),
+        progress=partly(report, "simulating"),
     )
     return Judged(comparison.deferred_days(table), comparison.reacting[table].headline())
 

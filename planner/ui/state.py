@@ -59,6 +59,8 @@ class _Visit:
     jobs: dict[str, Job] = field(default_factory=dict)
     stopped: dict[str, Name] = field(default_factory=dict)
     last: Any = None
+    table: tuple[str, bytes] | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
     link: str | None = None
     refused: dict[str, wp.InputError] = field(default_factory=dict)
 
@@ -115,6 +117,16 @@ def last() -> Any:
 def show(what: Any) -> None:
     """Note what is on screen."""
     _visit().last = what
+
+
+def keep(what: str, value: Any) -> None:
+    """Keep something on screen for as long as nothing newer has come."""
+    _visit().kept[what] = value
+
+
+def kept(what: str) -> Any:
+    """Return what was kept, None where nothing was."""
+    return _visit().kept.get(what)
 
 
 # --- opening a sender (callbacks of widgets)
@@ -280,6 +292,26 @@ def undo(plan: Name) -> None:
 def drop_edits(plan: Name) -> None:
     """Go back to the plan (callback)."""
     _rewrite(plan, history(plan).dropped())
+
+
+# --- a table of one's own
+
+
+def keep_table(widget: str) -> None:
+    """Keep the table that a widget took (callback)."""
+    upload = st.session_state[widget]
+    if upload is not None:
+        _visit().table = upload.name, upload.getvalue()
+
+
+def own_table() -> tuple[str, bytes] | None:
+    """Return name and content of the table that was brought."""
+    return _visit().table
+
+
+def drop_table() -> None:
+    """Forget it (callback)."""
+    _visit().table = None
 
 
 # --- assumptions

@@ -55,11 +55,16 @@ def test_python(folder: Path, number: int) -> None:
 
 
 def test_commands_in_their_order(folder: Path) -> None:
-<<<<<<< HEAD
-    assert {line[1] for line in commands()} == {"plan", "simulate", "compare", "audience", "draw", "schedules"}
-=======
-    assert {line[1] for line in commands()} == {"plan", "simulate", "compare", "retries", "draw", "schedules"}
->>>>>>> 60b2a0ac2de544add45e7b8dd003acd37b1354e5
+    assert {line[1] for line in commands()} == {
+        "plan",
+        "simulate",
+        "compare",
+        "audience",
+        "retries",
+        "explain",
+        "draw",
+        "schedules",
+    }
     for line in commands():
         assert run(folder, "-m", "planner", *line[1:])
     for name in ("newsletter.plan.json", "ramp.csv", "cautious.json", "mine.yaml", "domains.csv"):

@@ -205,7 +205,6 @@ def test_compare_with_published_schedules(folder: Path, plan_json: str) -> None:
     assert json.loads(run(*arguments, "--json").stdout)
 
 
-<<<<<<< HEAD
 WIDE = "Day;Gmail;Others\n1;50;20\n2;1.000;40\n"
 
 
@@ -251,7 +250,8 @@ def test_compare_shows_the_deadline_where_there_is_one(folder: Path, plan_json: 
     table = result.stdout.split("\n\n")[1].splitlines()
     assert "in time" in table[0]
     assert max(map(len, table)) <= 120
-=======
+
+
 def test_retries_prints_what_the_library_advises(plan_json: str) -> None:
     Path("plan.json").write_text(plan_json)
     arguments = ("retries", "small.yaml", "--plan", "plan.json", "--scenarios", "4", "--seed", "3")
@@ -281,7 +281,6 @@ def test_retries_plans_first_where_no_plan_is_given(monkeypatch: pytest.MonkeyPa
     with pytest.raises(wp.Cancelled):
         run("retries", "small.yaml")
     assert planned == [wp.Sender.load("small.yaml")]
->>>>>>> 60b2a0ac2de544add45e7b8dd003acd37b1354e5
 
 
 def test_draw_tells_what_is_not_known() -> None:
