@@ -520,7 +520,7 @@ def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
     return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
 
 
-def _ends(row: dict[str, Any]) -> Iterator[str]:
+def _ends(row: dict[Any, Any]) -> Iterator[str]:
     """Say a prior's 10 % and 90 % points, each with the days it adds."""
     for end in ("low", "high"):
         days = row[f"days_{end}"]

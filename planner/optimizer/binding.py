@@ -13,6 +13,7 @@ from planner.inputs.catalogue import catalogue
 from planner.optimizer.envelope import Nested, tolerated_along
 from planner.optimizer.referee import mailed_rates, ramps, usable_hours
 from planner.simulation.equations import RISE
+from planner.simulation.forecast import REACHED
 from planner.simulation.layout import (
     W_AUTH,
     W_COLD,
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 DEMAND, GATE = "demand", "gate"
 _STAYS = 0.85
 """A respect goes on to be named while it matters at least this much of what the most important one does."""
+
+
+_CLEARLY = 0.25
+"""By so much, as a share, a parameter is made milder that is ordinary already."""
+_NOBODY = -1
 
 
 class Respect(NamedTuple):
@@ -84,7 +90,7 @@ def binding_rows(base: Base) -> list[dict[str, Any]]:
         phases = _gate_phases(sender, name, n_days)
         if demand[p, :n_days].any():
             phases += _phases(nested[p], int(base.drops[p]), own, rates, usable_hours(sender), demand[p], n_days)
-        rows += [_row(sender, name, phase) for phase in phases]
+        rows += [_row(sender, name, phase, phase is phases[-1]) for phase in phases]
     return rows
 
 
@@ -92,48 +98,58 @@ def _phases(
     nested: Nested, drops: int, world: Floats, rates: tuple[Floats, Floats], hours: float, demand: Floats, n_days: int
 ) -> list[Phase]:
     j = min(drops, len(nested.volume) - 1)
-    volume, who = nested.volume[j], nested.binding[j]
+    volume = nested.volume[j]
+    full = volume >= (1.0 - REACHED) * demand - 0.5
+    who = np.where(full, -1, nested.binding[j])
     sends = np.flatnonzero(demand[:n_days] > 0.0)
-    held = sends[who[sends] >= 0]
-    free = sends[sends > held[-1]] if len(held) else sends
-    phases: list[Phase] = []
+    there = sends[volume[sends] >= (1.0 - REACHED) * demand.max() - 0.5]
+    # a quiet weekday on the way up is no relief
+    held = sends[(who[sends] >= 0)]
+    named = sends[(who[sends] >= 0) | (sends >= (there[0] if len(there) else n_days)) | (len(held) == 0)]
+    names = np.full(len(named), _NOBODY)
     if len(held):
         scenarios = np.unique(who[held])
         gains = _gains(world, scenarios, volume, rates, hours)  # (days, scenarios, respects)
-        names = _steady(gains[held, np.searchsorted(scenarios, who[held])])
-        cuts = [0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]
-        for a, b in pairwise(cuts):
+        names[who[named] >= 0] = _steady(gains[held, np.searchsorted(scenarios, who[held])])
+    phases = []
+    for a, b in pairwise([0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]):
+        until = named[b] if b < len(named) else n_days
+        first, last = int(named[a]), int(sends[sends < until][-1])
+        if names[a] == _NOBODY:
+            phases.append(Phase(DEMAND, first, last))
+        else:
             respect = RESPECTS[names[a]]
-            values = world[respect.row, who[held[a:b]]]
+            values = world[respect.row, who[named[a:b]]]
             value = values.min() if respect.kind == "cooling" else values.max()
-            last = held[b] - 1 if b < len(held) else held[-1]
-            last = int(sends[sends <= last][-1])
-            phases.append(Phase(respect.kind, int(held[a]), last, float(value)))
-    if len(free):
-        phases.append(Phase(DEMAND, int(free[0]), int(free[-1])))
+            phases.append(Phase(respect.kind, first, last, float(value)))
     return phases
 
 
 def _gains(world: Floats, scenarios: Any, volume: Floats, rates: tuple[Floats, Floats], hours: float) -> Floats:
-    """Return by what factor each day would take more, were a scenario ordinary in one respect.
+    """Return by what share each day would take more, were a scenario milder in one respect.
 
     Returns
     -------
     (days, scenarios, len(RESPECTS)) float array
     """
-    ordinary = np.median(world, axis=1)
     n = len(RESPECTS) + 1
-    columns = np.repeat(world[:, scenarios], n, axis=1)  # each scenario as it is, then ordinary in each respect
+    columns = np.repeat(world[:, scenarios], n, axis=1)  # each scenario as it is, then milder in each respect
     for k, respect in enumerate(RESPECTS):
-        columns[respect.row, k + 1 :: n] = ordinary[respect.row]
-    for row in (W_COMPLAINT_LIMIT, W_HARD_BOUNCE_LIMIT):  # what the rates cost at all, not beside others
-        k = next(k for k, respect in enumerate(RESPECTS) if respect.row == row)
-        columns[row, k + 1 :: n] = 1.0
-    k = next(k for k, respect in enumerate(RESPECTS) if respect.row == W_AUTH)
-    columns[W_AUTH, k + 1 :: n] = 1.0
+        columns[respect.row, k + 1 :: n] = _milder(respect, world[respect.row], scenarios)
     tolerated = tolerated_along(np.ascontiguousarray(columns), volume, *rates, hours)
     tolerated = tolerated.reshape(len(volume), len(scenarios), n)
     return np.asarray(tolerated[:, :, 1:] / np.maximum(tolerated[:, :, :1], 1e-9) - 1.0)
+
+
+def _milder(respect: Respect, values: Floats, scenarios: Any) -> Any:
+    """Return what a parameter would be, were a scenario ordinary in this respect, or clearly milder if it is that."""
+    own, ordinary = values[scenarios], np.median(values)
+    if respect.kind in ("authentication", "complaints", "hard_bounces"):
+        return 1.0  # what they cost at all
+    if respect.kind == "cooling":
+        return np.minimum(own * (1.0 - _CLEARLY), ordinary)
+    least = 1.0 if respect.kind == "growth" else 0.0
+    return np.maximum(least + (own - least) * (1.0 + _CLEARLY), ordinary)
 
 
 def _steady(gains: Floats) -> Any:
@@ -153,19 +169,20 @@ def _gate_phases(sender: Sender, name: str, n_days: int) -> list[Phase]:
     return [Phase(GATE, 0, shut - 1)] if shut > 0 else []
 
 
-def _row(sender: Sender, provider: str, phase: Phase) -> dict[str, Any]:
+def _row(sender: Sender, provider: str, phase: Phase, lasts: bool) -> dict[str, Any]:
     days = sender.dates(phase.last + 1)
     first, last = days[phase.first], days[phase.last]
-    text = _text(sender, catalogue().provider(provider).name, phase, first, last)
+    text = _text(sender, catalogue().provider(provider).name, phase, first, last, lasts)
     return {"provider": provider, "first": first, "last": last, "kind": phase.kind, "text": text}
 
 
-def _text(sender: Sender, name: str, phase: Phase, first: date, last: date) -> str:
+def _text(sender: Sender, name: str, phase: Phase, first: date, last: date, lasts: bool) -> str:
     several = " and " in name or name.startswith("All ")
+    span = dates_text(first, last, sender.start)
     if phase.kind == DEMAND:
         since = "From the start" if first == sender.start else f"From {dates_text(first, first, sender.start)}"
-        return f"{since} nothing holds it: {name} {'take' if several else 'takes'} all you want to send."
-    span = dates_text(first, last, sender.start)
+        takes = f"{name} {'take' if several else 'takes'} all you want to send."
+        return f"{since} nothing holds it: {takes}" if lasts else f"{span}: nothing holds it, {takes}"
     if phase.kind == GATE:
         return f"{span}: {name} {'take' if several else 'takes'} no mail before somebody there says yes."
     respect = next(respect for respect in RESPECTS if respect.kind == phase.kind)
