@@ -11,9 +11,11 @@ import numpy as np
 
 from planner.inputs.catalogue import catalogue
 from planner.optimizer.allocation import ceilings, placeable
+from planner.optimizer import envelope
 from planner.optimizer.envelope import BOUNCES, Nested, tolerated_along
 from planner.optimizer.referee import mailed_rates, ramps, usable_hours
 from planner.simulation.equations import RISE
+from planner.simulation.forecast import REACHED
 from planner.simulation.layout import (
     W_AUTH,
     W_COLD,
@@ -41,6 +43,14 @@ OWN_LIMITS = {
 }
 _STAYS = 0.85
 """A respect goes on to be named while it matters at least this much of what the most important one does."""
+
+
+_CLEARLY = 0.25
+"""By so much, as a share, a parameter is made milder that is ordinary already."""
+_NOBODY = -1
+
+
+_OWN = tuple(OWN_LIMITS)
 
 
 class Respect(NamedTuple):
@@ -91,66 +101,58 @@ def binding_rows(base: Base) -> list[dict[str, Any]]:
         rates = (np.ascontiguousarray(complaint[p]), np.ascontiguousarray(bounce[p]))
         phases = _gate_phases(sender, name, n_days)
         if demand[p, :n_days].any():
-            phases += _phases(nested[p], int(base.drops[p]), own, rates, usable_hours(sender), demand[p], n_days)
-            phases = _own_limits(phases, limits[p])
-            phases += _exhausted(base.plan.schedule.volume[p])
-        rows += [_row(sender, name, phase) for phase in phases]
+            phases += _phases(nested[p], int(base.drops[p]), own, rates, usable_hours(sender), demand[p], limits[p])
+        rows += [_row(sender, name, phase, phase is phases[-1]) for phase in phases]
+        rows += [_row(sender, name, phase, True) for phase in _exhausted(base.plan.schedule.volume[p])]
     return rows
 
 
 def _phases(
-    nested: Nested, drops: int, world: Floats, rates: tuple[Floats, Floats], hours: float, demand: Floats, n_days: int
+    nested: Nested, drops: int, world: Floats, rates: tuple[Floats, Floats], hours: float, demand: Floats, limits: Any
 ) -> list[Phase]:
-    j = min(drops, len(nested.volume) - 1)
-    volume, who = nested.volume[j], nested.binding[j]
+    """Return the phases of one provider; `limits` (days,) as `_limiting`."""
+    j, n_days = min(drops, len(nested.volume) - 1), len(limits)
+    limits = np.where(nested.binding[j, :n_days] == BOUNCES, _own("hard_bounce_limit"), limits)
+    volume = nested.volume[j]
+    full = volume >= (1.0 - REACHED) * demand - 0.5
+    who = np.where(full, envelope.DEMAND, nested.binding[j])
     sends = np.flatnonzero(demand[:n_days] > 0.0)
+    there = sends[volume[sends] >= (1.0 - REACHED) * demand.max() - 0.5]
+    # a quiet weekday on the way up is no relief
     held = sends[who[sends] >= 0]
-    free = sends[sends > held[-1]] if len(held) else sends
-    phases: list[Phase] = []
+    arrived = sends >= (there[0] if len(there) else n_days)
+    named = sends[(who[sends] >= 0) | (limits[sends] != _NOBODY) | arrived | (len(held) == 0)]
+    names = limits[named].copy()
     if len(held):
         scenarios = np.unique(who[held])
         gains = _gains(world, scenarios, volume, rates, hours)  # (days, scenarios, respects)
-        names = _steady(gains[held, np.searchsorted(scenarios, who[held])])
-        cuts = [0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]
-        for a, b in pairwise(cuts):
+        names[who[named] >= 0] = _steady(gains[held, np.searchsorted(scenarios, who[held])])
+    phases = []
+    for a, b in pairwise([0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]):
+        until = named[b] if b < len(named) else n_days
+        first, last = int(named[a]), int(sends[sends < until][-1])
+        if names[a] < 0:
+            phases.append(Phase(DEMAND if names[a] == _NOBODY else _OWN[-2 - names[a]], first, last))
+        else:
             respect = RESPECTS[names[a]]
-            values = world[respect.row, who[held[a:b]]]
+            values = world[respect.row, who[named[a:b]]]
             value = values.min() if respect.kind == "cooling" else values.max()
-            last = held[b] - 1 if b < len(held) else held[-1]
-            last = int(sends[sends <= last][-1])
-            phases.append(Phase(respect.kind, int(held[a]), last, float(value)))
-    if len(free):
-        bounce = free[who[free] == BOUNCES]
-        if len(bounce):
-            phases.append(Phase("hard_bounce_limit", int(bounce[0]), int(bounce[-1])))
-            free = free[free > bounce[-1]]
-    if len(free):
-        phases.append(Phase(DEMAND, int(free[0]), int(free[-1])))
+            phases.append(Phase(respect.kind, first, last, float(value)))
     return phases
 
 
 def _limiting(sender: Sender, n_days: int) -> Any:
-    """Name the sender's own limit that is below the demand, (providers, days) array of text, "" for none."""
+    """Tell which of the sender's own limits is below the demand, (providers, days) int array: `_own`, or `_NOBODY`."""
     demand = sender.demand(n_days)
-    names = np.where(placeable(sender, n_days) < demand, "capacity", "").astype(object)
+    names = np.where(placeable(sender, n_days) < demand, _own("capacity"), _NOBODY)
     for name, most in ceilings(sender, n_days).items():
-        names[most < demand] = name
+        names[most < demand] = _own(name)
     return names
 
 
-def _own_limits(phases: list[Phase], limits: Any) -> list[Phase]:
-    """Name what the sender forbids itself, on days on which no provider does."""
-    found: list[Phase] = []
-    for phase in phases:
-        if phase.kind != DEMAND:
-            found.append(phase)
-            continue
-        days = np.arange(phase.first, phase.last + 1)
-        kinds = [limits[d] or DEMAND for d in days]
-        cuts = [0, *(k for k in range(1, len(kinds)) if kinds[k] != kinds[k - 1]), len(kinds)]
-        # a day without mail between two of a kind is none of its own
-        found += [Phase(kinds[a], int(days[a]), int(days[b - 1])) for a, b in pairwise(cuts)]
-    return found
+def _own(name: str) -> int:
+    """Number one of the sender's own limits, below `_NOBODY`."""
+    return -2 - _OWN.index(name)
 
 
 def _exhausted(volume: Floats) -> list[Phase]:
@@ -163,25 +165,30 @@ def _exhausted(volume: Floats) -> list[Phase]:
 
 
 def _gains(world: Floats, scenarios: Any, volume: Floats, rates: tuple[Floats, Floats], hours: float) -> Floats:
-    """Return by what factor each day would take more, were a scenario ordinary in one respect.
+    """Return by what share each day would take more, were a scenario milder in one respect.
 
     Returns
     -------
     (days, scenarios, len(RESPECTS)) float array
     """
-    ordinary = np.median(world, axis=1)
     n = len(RESPECTS) + 1
-    columns = np.repeat(world[:, scenarios], n, axis=1)  # each scenario as it is, then ordinary in each respect
+    columns = np.repeat(world[:, scenarios], n, axis=1)  # each scenario as it is, then milder in each respect
     for k, respect in enumerate(RESPECTS):
-        columns[respect.row, k + 1 :: n] = ordinary[respect.row]
-    for row in (W_COMPLAINT_LIMIT, W_HARD_BOUNCE_LIMIT):  # what the rates cost at all, not beside others
-        k = next(k for k, respect in enumerate(RESPECTS) if respect.row == row)
-        columns[row, k + 1 :: n] = 1.0
-    k = next(k for k, respect in enumerate(RESPECTS) if respect.row == W_AUTH)
-    columns[W_AUTH, k + 1 :: n] = 1.0
+        columns[respect.row, k + 1 :: n] = _milder(respect, world[respect.row], scenarios)
     tolerated = tolerated_along(np.ascontiguousarray(columns), volume, *rates, hours)
     tolerated = tolerated.reshape(len(volume), len(scenarios), n)
     return np.asarray(tolerated[:, :, 1:] / np.maximum(tolerated[:, :, :1], 1e-9) - 1.0)
+
+
+def _milder(respect: Respect, values: Floats, scenarios: Any) -> Any:
+    """Return what a parameter would be, were a scenario ordinary in this respect, or clearly milder if it is that."""
+    own, ordinary = values[scenarios], np.median(values)
+    if respect.kind in ("authentication", "complaints", "hard_bounces"):
+        return 1.0  # what they cost at all
+    if respect.kind == "cooling":
+        return np.minimum(own * (1.0 - _CLEARLY), ordinary)
+    least = 1.0 if respect.kind == "growth" else 0.0
+    return np.maximum(least + (own - least) * (1.0 + _CLEARLY), ordinary)
 
 
 def _steady(gains: Floats) -> Any:
@@ -201,19 +208,20 @@ def _gate_phases(sender: Sender, name: str, n_days: int) -> list[Phase]:
     return [Phase(GATE, 0, shut - 1)] if shut > 0 else []
 
 
-def _row(sender: Sender, provider: str, phase: Phase) -> dict[str, Any]:
+def _row(sender: Sender, provider: str, phase: Phase, lasts: bool) -> dict[str, Any]:
     days = sender.dates(phase.last + 1)
     first, last = days[phase.first], days[phase.last]
-    text = _text(sender, catalogue().provider(provider).name, phase, first, last)
+    text = _text(sender, catalogue().provider(provider).name, phase, first, last, lasts)
     return {"provider": provider, "first": first, "last": last, "kind": phase.kind, "text": text}
 
 
-def _text(sender: Sender, name: str, phase: Phase, first: date, last: date) -> str:
+def _text(sender: Sender, name: str, phase: Phase, first: date, last: date, lasts: bool) -> str:
     several = " and " in name or name.startswith("All ")
+    span = dates_text(first, last, sender.start)
     if phase.kind == DEMAND:
         since = "From the start" if first == sender.start else f"From {dates_text(first, first, sender.start)}"
-        return f"{since} nothing holds it: {name} {'take' if several else 'takes'} all you want to send."
-    span = dates_text(first, last, sender.start)
+        takes = f"{name} {'take' if several else 'takes'} all you want to send."
+        return f"{since} nothing holds it: {takes}" if lasts else f"{span}: nothing holds it, {takes}"
     if phase.kind == GATE:
         return f"{span}: {name} {'take' if several else 'takes'} no mail before somebody there says yes."
     if phase.kind in OWN_LIMITS:

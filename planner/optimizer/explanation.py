@@ -221,7 +221,7 @@ def explain(plan: Plan, *, progress: Progress | None = None, on_part: OnPart | N
     """
     from planner.optimizer import resolving
     from planner.optimizer.binding import binding_rows
-    from planner.optimizer.reliefs import candidates, measured
+    from planner.optimizer.reliefs import candidates, measured, promising
     from planner.optimizer.sensitivity import assumption_rows
 
     tell = progress or (lambda share, text: None)
@@ -237,7 +237,7 @@ def explain(plan: Plan, *, progress: Progress | None = None, on_part: OnPart | N
     show(part)
     if not base.order:
         return part  # nothing is mailed: the plan's answers say why
-    wanted = candidates(plan)
+    wanted = promising(base, candidates(plan))
     for i, relief in enumerate(wanted):
         share = _within(tell, 0.08 + 0.62 * i / len(wanted), 0.62 / len(wanted), relief.text)
         share(0.0, "")

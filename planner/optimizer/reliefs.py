@@ -10,9 +10,9 @@ import numpy as np
 
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
-from planner.optimizer.answers import CLEAN, another_day, cleaner_list, missing_items
-from planner.optimizer.referee import LEVELS
-from planner.optimizer.resolving import arrival
+from planner.optimizer.answers import CLEAN, NEARLY, another_day, cleaner_list, missing_items
+from planner.optimizer.referee import LEVELS, ramps, volumes_at
+from planner.optimizer.resolving import arrival, mailing_only
 from planner.simulation.forecast import quantiles
 from planner.vocabulary import WEEKDAYS, Floats, day_text, in_100, weekday_text, whole
 
@@ -26,6 +26,9 @@ MANY_WEEKDAYS = 5
 WEEKS_EARLIER = (1, 2)
 SURE = 0.8
 MOST_IPS = 1000
+LARGE = 500
+"""Providers times send days from which reliefs are screened first."""
+MOST_SCREENED = 4
 _NOISE = 1.15
 """A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
 
@@ -62,6 +65,35 @@ def candidates(plan: Plan) -> list[Relief]:
         *_old_path(plan),
         *_risk(plan),
     ]
+
+
+def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
+    """Return the reliefs that are worth solving: all of them, unless the sender is so large that it takes long.
+
+    There a relief must move the day on which the ramps reach the target, as the envelope of the plan's own caution has
+    it. Of the risks only the more cautious one is asked: the frontier shows the others.
+    """
+    sender = base.plan.sender
+    n_sends = int(sender.send_mask(base.n_days).sum())
+    if len(base.order) * n_sends <= LARGE:
+        return wanted
+    usual = _planned(base, sender)
+    return [each for each in wanted if _asked(each) or _planned(base, sender.changed(each.changes)) != usual]
+
+
+def _asked(relief: Relief) -> bool:
+    return relief.name.startswith(("missing_", "start_", "old_path", "risk_down"))
+
+
+def _planned(base: Base, sender: Sender) -> float:
+    """Return the day on which the latest of the ramps reaches its target, each giving up as many scenarios as now."""
+    latest = list(base.order[:MOST_SCREENED])
+    only = mailing_only(sender, latest)
+    nested = ramps(only, base.fit, base.n_days, int(np.ceil(base.drops[latest].max())))
+    volume = volumes_at(nested, base.drops)
+    targets = only.targets()
+    there = volume >= NEARLY * targets[:, None] - 0.5
+    return float(np.where(there.any(axis=1), there.argmax(axis=1), np.inf)[targets > 0.0].max(initial=0.0))
 
 
 def measured(base: Base, relief: Relief, tell: Progress) -> dict[str, Any]:
@@ -192,7 +224,7 @@ def _authentication(sender: Sender) -> Iterator[Relief]:
         yield Relief(item, f"{_IMPERATIVES[item]}.", {f"authentication.{item}": "yes"})
     for item in ITEMS:
         if getattr(sender.authentication, item) == "unknown" and _asked_for(sender, item):
-            text = f"Check {ITEM_TITLES[item]}: the plan counts on it, and this is what it costs where it is missing."
+            text = f"Check {ITEM_TITLES[item]}: this is what it costs if it is missing."
             yield Relief(f"missing_{item}", text, {f"authentication.{item}": "no"})
 
 

@@ -283,6 +283,32 @@ def test_retries_plans_first_where_no_plan_is_given(monkeypatch: pytest.MonkeyPa
     assert planned == [wp.Sender.load("small.yaml")]
 
 
+def test_explain_a_plan_as_the_library_does(folder: Path, plan_json: str) -> None:
+    Path("plan.json").write_text(plan_json)
+    arguments = ("explain", "small.yaml", "--plan", "plan.json")
+    explanation = wp.Plan.load("plan.json").explanation
+    result = run(*arguments, "--csv", "reliefs.csv")
+    assert explanation.summary() in result.stdout
+    for text in explanation.reliefs["text"]:
+        assert text in result.stdout
+    assert pd.read_csv("reliefs.csv")["name"].tolist() == explanation.reliefs["name"].tolist()
+    out = run(*arguments, "--json").stdout
+    assert wp.Explanation.from_json(out).to_json() == explanation.to_json()
+
+
+def test_explain_plans_first_where_no_plan_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[wp.Plan] = []
+
+    def noted(plan: wp.Plan, **_: Any) -> None:
+        asked.append(plan)
+        raise wp.Cancelled
+
+    monkeypatch.setattr(wp, "explain", noted)
+    with pytest.raises(wp.Cancelled):
+        run("explain", "small.yaml", *FEW, "--seed", "4")
+    assert asked[0].schedule == wp.optimize(wp.Sender.load("small.yaml"), scenarios=60, seed=4).schedule
+
+
 def test_draw_tells_what_is_not_known() -> None:
     result = run("draw", "small.yaml", *FEW, "--seed", "3", "--csv", "beliefs.csv")
     assert "cold_allowance" in result.stdout
@@ -494,6 +520,7 @@ WRONG = {
     ),
     "retries for a stranger": (("retries", "small.yaml", "--provider", "yahoo"), "It mails: gmail, other"),
     "no plan": (("simulate", "small.yaml", "--plan", "none.json"), "none.json"),
+    "no plan to explain": (("explain", "small.yaml", "--plan", "none.json"), "none.json"),
     "a sender for a plan": (("simulate", "small.yaml", "--plan", "small.yaml"), "small.yaml"),
 }
 

@@ -329,3 +329,48 @@ def test_timeline_says_how_many_still_wait_where_there_is_room():
 def test_numbers_that_would_lie_over_one_another_are_left_out():
     frame = TIMELINE.assign(still_waiting=0.5)
     assert list(figures.retry_timeline(frame).data[1].text) == ["50", ""]
+
+
+# --- an explanation
+
+RELIEFS = pd.DataFrame(
+    {
+        "text": ["Send from a second <b>IP</b>.", "Send around the clock.", "Check TLS."],
+        "days": [-np.inf, -6.0, np.inf],
+        "effect": ["arrives at all", "6 days earlier", "no longer arrives"],
+    }
+)
+HANGS = pd.DataFrame(
+    {
+        "provider": ["yahoo"],
+        "title": ["Daily growth"],
+        "unit": ["factor/day"],
+        "low": [1.1],
+        "high": [1.6],
+        "days_low": [9.0],
+        "days_high": [-np.inf],
+        "confidence": ["inferred"],
+    }
+)
+
+
+def test_bars_of_reliefs_end_even_where_days_do_not():
+    (bars,) = figures.reliefs(RELIEFS).data
+    assert bars.orientation == "h"
+    assert list(bars.x) == [-7.5, -6.0, 7.5]
+    assert list(bars.marker.pattern.shape) == ["/", "", "/"]
+    assert list(bars.text) == RELIEFS["effect"].tolist()
+    assert bars.y[0] == "Send from a second &lt;b&gt;IP&lt;/b&gt;."
+
+
+def test_a_tornado_has_a_bar_for_each_end():
+    low, high = figures.tornado(HANGS).data
+    assert (low.x[0], high.x[0]) == (9.0, -1.25 * 9.0)
+    assert low.y == high.y == ("Daily growth, yahoo",)
+    assert low.marker.pattern.shape != high.marker.pattern.shape
+    assert low.customdata[0][0] == "1.1 factor/day"
+
+
+def test_nothing_explained_is_said():
+    for figure in (figures.reliefs(RELIEFS[:0]), figures.tornado(HANGS[:0])):
+        assert figure.layout.annotations[0].text == "Nothing to show"
