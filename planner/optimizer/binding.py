@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.inputs.catalogue import catalogue
-from planner.optimizer.allocation import ceilings, placeable
 from planner.optimizer import envelope
+from planner.optimizer.allocation import ceilings, placeable
 from planner.optimizer.envelope import BOUNCES, Nested, tolerated_along
 from planner.optimizer.referee import mailed_rates, ramps, usable_hours
 from planner.simulation.equations import RISE

@@ -89,7 +89,7 @@ def _planned(base: Base, sender: Sender) -> float:
     """Return the day on which the latest of the ramps reaches its target, each giving up as many scenarios as now."""
     latest = list(base.order[:MOST_SCREENED])
     only = mailing_only(sender, latest)
-    nested = ramps(only, base.fit, base.n_days, int(np.ceil(base.drops[latest].max())))
+    nested = ramps(only, base.fit, base.n_days, most=int(np.ceil(base.drops[latest].max())))
     volume = volumes_at(nested, base.drops)
     targets = only.targets()
     there = volume >= NEARLY * targets[:, None] - 0.5
