@@ -1,7 +1,7 @@
 """The long evidence about retries: on fresh scenarios, is any default surely better than what is advised?
 
-Writes docs/retries.md. Parts by themselves: `--examples newsletter b2b`, `--scenarios 100`; a part run alone prints, and
-writes only with `--write`.
+Writes docs/retries.md. Parts by themselves: `--examples newsletter b2b`, `--scenarios 100`; a part run alone prints,
+and writes only with `--write`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SURE = 3.0
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores of one example's policies on fresh scenarios, as shares of the default policy's; (1 + groups, providers)."""
+    """Scores of one example's policies on fresh scenarios, as shares of our default's; (1 + groups, providers)."""
 
     example: str
     providers: tuple[str, ...]
@@ -101,10 +101,10 @@ def _advice(every: list[Judged]) -> Iterator[str]:
 
 _INTRODUCTION = """# Retry policies on fresh scenarios
 
-Written by `make proofs` on {scenarios:,} scenarios that no choice has seen. Every example is planned and searched; then all
-policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
-providers, with the standard error over the scenarios: less is better. What fails is listed as it is. A default counts
-as surely better beyond {sure:g} standard errors.
+Written by `make proofs` on {scenarios:,} scenarios that no choice has seen. Every example is planned and searched; then
+all policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
+providers, with the standard error over the scenarios: less is better. What fails is listed as it is.
+A default counts as surely better beyond {sure:g} standard errors.
 """
 
 
