@@ -29,7 +29,7 @@ SURE = 3.0
 
 @dataclass(frozen=True)
 class Judged:
-    """Scores of one example's policies on fresh scenarios, as shares of the default's; (1 + groups, providers)."""
+    """Scores of one example's policies on fresh scenarios, as shares of our default's; (1 + groups, providers)."""
 
     example: str
     providers: tuple[str, ...]
@@ -103,8 +103,8 @@ _INTRODUCTION = """# Retry policies on fresh scenarios
 
 Written by `make proofs` on {scenarios:,} scenarios that no choice has seen. Every example is planned and searched; then
 all policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
-providers, with the standard error over the scenarios: less is better. What fails is listed as it is. A default counts
-as surely better beyond {sure:g} standard errors.
+providers, with the standard error over the scenarios: less is better. What fails is listed as it is.
+A default counts as surely better beyond {sure:g} standard errors.
 """
 
 

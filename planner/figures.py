@@ -470,10 +470,11 @@ def retry_trade_off(frame: pd.DataFrame) -> Figure:
         )
     )
     most = max([0.01, *frame["expired"]])
+    named = _with_room(frame)
     for number, (kind, name, symbol) in enumerate(_POLICY_KINDS):
         rows = frame[frame["kind"] == kind]
         if not rows.empty:
-            figure.add_trace(_policies(rows, name, symbol, most, bar=number == 0))
+            figure.add_trace(_policies(rows, name, symbol, most, named, bar=number == 0))
     chosen = frame[frame["kind"] == "advised"]
     ring = {"symbol": "circle-open", "size": 24, "color": _ALARM, "line": {"width": 3}}
     x, y = list(chosen["wasted"]), _hours(chosen["mean_delay"])
@@ -545,13 +546,30 @@ _HOURS = {
     1 / 60: "1 min", 5 / 60: "5 min", 0.25: "15 min", 0.5: "30 min", 1.0: "1 h", 2.0: "2 h", 4.0: "4 h", 12.0: "12 h",
     24.0: "1 day", 48.0: "2 days", 120.0: "5 days",
 }  # fmt: skip
+_NAME_WIDE, _NAME_HIGH = 0.14, 0.04
+"""Room that a name takes, as a share of the axes."""
 _SPACE = 1.6
 """Times are written beside attempts that lie this factor apart."""
 
 
-def _policies(rows: pd.DataFrame, name: str, symbol: str, most: float, *, bar: bool) -> Scatter:
-    """Draw policies of one kind; names stand beside them but for those of the search."""
-    named = rows["kind"] != "searched"
+def _with_room(frame: pd.DataFrame) -> set[str]:
+    """Names that can stand beside their policies without covering one another, the weightiest first."""
+    if frame.empty:
+        return set()
+    x, y = (np.log(np.maximum(frame[column].to_numpy(dtype=float), 1e-9)) for column in ("wasted", "mean_delay"))
+    x, y = ((each - each.min()) / max(1e-9, each.max() - each.min()) for each in (x, y))
+    weight = {kind: rank for rank, kind in enumerate(("advised", "yours", "default", "advice", "mta"))}
+    rows = list(zip(frame["kind"], frame["on_curve"], frame["policy"], x, y, strict=True))
+    shown: list[tuple[str, float, float]] = []
+    candidates = sorted((row for row in rows if row[0] in weight), key=lambda row: (weight[row[0]], not row[1]))
+    for _, _, name, a, b in candidates:
+        if all(abs(a - c) > _NAME_WIDE or abs(b - d) > _NAME_HIGH for _, c, d in shown):
+            shown.append((name, a, b))
+    return {name for name, _, _ in shown}
+
+
+def _policies(rows: pd.DataFrame, name: str, symbol: str, most: float, named: set[str], *, bar: bool) -> Scatter:
+    """Draw policies of one kind, those that are to be named with their names."""
     names = [_text(policy) for policy in rows["policy"]]
     colours = {
         "color": [100.0 * share for share in rows["expired"]],
@@ -566,8 +584,8 @@ def _policies(rows: pd.DataFrame, name: str, symbol: str, most: float, *, bar: b
         x=list(rows["wasted"]),
         y=_hours(rows["mean_delay"]),
         customdata=list(zip(names, 100.0 * rows["expired"], strict=True)),
-        text=[text if shown else "" for text, shown in zip(names, named, strict=True)],
-        textposition=[_PLACES[i % len(_PLACES)] for i in range(len(rows))],
+        text=[_text(policy) if policy in named else "" for policy in rows["policy"]],
+        textposition="top center",
         textfont={"size": 10},
         name=name,
         mode="markers+text",
@@ -575,9 +593,6 @@ def _policies(rows: pd.DataFrame, name: str, symbol: str, most: float, *, bar: b
         hovertemplate="%{customdata[0]}<br>%{y:.2~r} hours late on average"
         "<br>%{x:.2~r} attempts for nothing per message<br>%{customdata[1]:.2~r} in 100 expire<extra></extra>",
     )
-
-
-_PLACES = ("top center", "bottom center")
 
 
 def _hours(seconds: Any) -> list[float]:

@@ -75,7 +75,13 @@ def test_rest_before_a_first_attempt_is_counted() -> None:
     # 22, 6 and 6 messages in hours 0, 1, 2; the bucket holds 20: two are refused, and all rests until hour 3, whose
     # bucket takes everything. Six had waited two hours for their first attempt, six one hour.
     world = World(cold_allowance=100, hourly_share=0.2)
-    sending = Sending([[34.0]], [34.0], [0.0], [0.0], [22 / 34, 6 / 34, 6 / 34] + [0.0] * 21)
+    sending = Sending(
+        schedule=[[34.0]],
+        demand=[34.0],
+        complaint_rate=[0.0],
+        hard_bounce_rate=[0.0],
+        pace=[22 / 34, 6 / 34, 6 / 34, *[0.0] * 21],
+    )
     policy = Policy({"limit": 3600.0}, 1.0, 3600.0, jitter=0.0, lifetime_seconds=86_400.0, pause_seconds=7200.0)
     rows = named(run_loop(world, sending, policy, None, 2, 5)[0])
     assert rows["delivered"].tolist() == [[34.0], [34.0]]

@@ -307,6 +307,16 @@ def test_trade_off_shows_every_policy_with_its_kind_as_a_shape():
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
 
 
+def test_names_that_would_cover_one_another_are_left_to_the_pointer():
+    crowded = RETRIES.assign(
+        wasted=[0.1, 0.1001, 0.1002, 2.0, 0.05, 0.2], mean_delay=[3600.0, 3601.0, 3602.0, 3500, 43_200, 3000]
+    )
+    figure = figures.retry_trade_off(crowded)
+    texts = {text for trace in figure.data for text in trace.text or ()}
+    assert texts == {"", "Advised", "PowerMTA", "Wait"}
+    assert named(figure, "Our default").customdata[0][0] == "Our default"
+
+
 def test_trade_off_rings_the_advised_and_draws_the_curve():
     figure = figures.retry_trade_off(RETRIES)
     ring = next(trace for trace in figure.data if trace.marker.symbol == "circle-open")
