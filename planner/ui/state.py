@@ -161,11 +161,9 @@ def open_file(widget: str) -> None:
         _try("file", lambda: _open(wp.Sender.from_text(upload.getvalue(), upload.name), upload.name))
 
 
-def count_list(widget: str) -> None:
-    """Count the list of addresses that a widget took; only the counts are kept."""
-    upload = st.session_state[widget]
-    if upload is not None:
-        _try("list", lambda: _open(_counted(upload.getvalue()), origin()))
+def take_audience(counted: wp.AddressList) -> None:
+    """Give the sender the audience that a list holds (callback)."""
+    _open(counted.for_sender(_visit().answered), origin())
 
 
 def start_again() -> None:
@@ -189,25 +187,6 @@ def _try(name: str, action: Callable[[], None]) -> None:
 
 def _example(name: str) -> wp.Sender:
     return wp.Sender.load(data_folder() / "examples" / f"{name}.yaml")
-
-
-def _counted(content: bytes) -> wp.Sender:
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise wp.InputError("The list is no plain text. Save it as text (UTF-8), one address a line.") from None
-    before = _visit().answered
-    old = before.to_dict()
-    audience = type(before.audience).from_addresses(lines).model_dump(mode="json")
-    totals = {name: past for name, past in old["history"].items() if not isinstance(past, dict)}
-    return before.changed(
-        {
-            "audience": audience | {"segments": old["audience"]["segments"]},
-            "target.volume": int(before.targets().sum()),
-            "history": totals,
-            "admissions": {},
-        }
-    )
 
 
 # --- the link
@@ -313,7 +292,12 @@ def drop_edits(plan: Name) -> None:
     _rewrite(plan, history(plan).dropped())
 
 
-# --- a table of one's own
+# --- lists and tables of one's own
+
+
+def list_name(upload: Any, mapping: Mapping[str, str], lookup: bool) -> Name:
+    """Name what the counts of an uploaded list depend on: nobody else's job has this name."""
+    return "list", _visit().number, upload.file_id, tuple(sorted(mapping.items())), lookup
 
 
 def keep_table(widget: str) -> None:

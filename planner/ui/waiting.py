@@ -15,6 +15,7 @@ LABELS = {
     "before": "Planning without changed assumptions",
     "again": "Planning around your numbers",
     "forecast": "Full forecast of your schedule",
+    "list": "Counting the list",
     "table": "Judging the published table",
     "compare": "Comparing",
     "retries": "Searching retry intervals",
