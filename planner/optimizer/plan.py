@@ -27,6 +27,7 @@ from planner.simulation.forecast import (
     Forecast,
     assumptions_of,
     check_kind,
+    densities_of,
     quantiles,
     read_text,
     records,
@@ -276,6 +277,14 @@ class Plan:
     def assumptions(self) -> pd.DataFrame:
         """Priors the plan rests on, somebody's own where it was made from them, with source and confidence."""
         return assumptions_of(self.forecast.providers, self.options.get("priors"))
+
+    def densities(self) -> pd.DataFrame:
+        """Priors as curves to be drawn, somebody's own beside the catalogue's.
+
+        Columns: provider, parameter, title, own (bool), shape, unit, low, typical, high, value, density (peak 1, even
+        steps on the prior's own scale; a single row where the value is known).
+        """
+        return densities_of(self.forecast.providers, self.options.get("priors"))
 
     def to_json(self) -> str:
         """Return the plan as JSON: what it was made from, what it says, and quantiles for other programs."""

@@ -25,7 +25,7 @@ from planner.inputs.schedule import Schedule, for_sender
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
 from planner.simulation import layout
-from planner.simulation.beliefs import Beliefs, draw
+from planner.simulation.beliefs import Beliefs, density_of, draw
 from planner.vocabulary import Bools, Cause, Confidence, Floats, day_text, in_100, rounded, short_day
 
 if TYPE_CHECKING:
@@ -487,6 +487,28 @@ def assumptions_of(providers: tuple[str, ...], priors: Priors | None = None) -> 
             info = PARAMETER_INFO[parameter]
             row = {"provider": name, "parameter": parameter, "title": info.title, **prior.model_dump()}
             rows.append(row | {"confidence": str(Confidence(prior.confidence))})
+    return pd.DataFrame(rows)
+
+
+def densities_of(providers: tuple[str, ...], priors: Priors | None = None) -> pd.DataFrame:
+    """Return the priors as curves to be drawn, and somebody's own beside the catalogue's; see `Plan.densities`."""
+    import pandas as pd
+
+    facts = catalogue()
+    own = facts.changed(priors) if priors else facts
+    rows = []
+    for name in providers:
+        for parameter in PARAMETERS:
+            versions = [(False, facts.provider(name).priors[parameter])]
+            if parameter in (priors or {}).get(name, {}):
+                versions.append((True, own.provider(name).priors[parameter]))
+            for is_own, prior in versions:
+                title, labels = PARAMETER_INFO[parameter].title, ("provider", "parameter", "title", "own")
+                row = dict(zip(labels, (name, parameter, title, is_own), strict=True))
+                row |= {"shape": prior.shape, "unit": prior.unit}
+                row |= {"low": prior.low, "typical": prior.typical, "high": prior.high}
+                curve = zip(*density_of(prior), strict=True)
+                rows += [row | {"value": float(x), "density": float(y)} for x, y in curve]
     return pd.DataFrame(rows)
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import planner as wp
 
-Progress = Callable[[float, str], None]
-Work = Callable[[Progress], Any]
 Name = tuple[Hashable, ...]
 
 THREADS = 4
@@ -25,6 +23,28 @@ KEPT_OF_A_KIND = 8
 _log = logging.getLogger(__name__)
 
 
+class Progress:
+    """What work tells of itself: called with the share done and what is being done; raises `Cancelled` to stop it."""
+
+    def __init__(self, job: Job, still_wanted: Callable[[Job], bool]) -> None:
+        self._job = job
+        self._still_wanted = still_wanted
+
+    def __call__(self, share: float, doing: str = "") -> None:
+        """Tell how far the work is."""
+        if not self._still_wanted(self._job):
+            raise wp.Cancelled
+        self._job.share, self._job.doing = min(max(share, 0.0), 1.0), doing or self._job.doing
+
+    def so_far(self, part: Any) -> None:
+        """Hand over what is known already."""
+        self._job.part = part
+        self._job.parts += 1
+
+
+Work = Callable[[Progress], Any]
+
+
 class Job:
     """One piece of work: how far it is, and what came of it."""
 
@@ -33,6 +53,8 @@ class Job:
         self.facts = facts
         self.share = 0.0
         self.doing = "Waiting for its turn"
+        self.part: Any = None
+        self.parts = 0
         self.result: Any = None
         self.error: wp.PlannerError | None = None
         self.given_up = False
@@ -107,12 +129,7 @@ class Jobs:
         return made.result
 
     def _run(self, job: Job, work: Work) -> None:
-        def report(share: float, doing: str = "") -> None:
-            with self._lock:
-                if not self._wanted(job):
-                    raise wp.Cancelled
-            job.share, job.doing = min(max(share, 0.0), 1.0), doing or job.doing
-
+        report = Progress(job, self._wanted)
         try:
             report(0.0, "Starting")
             job.result = work(report)
@@ -141,9 +158,10 @@ class Jobs:
     def _wanted(self, job: Job) -> bool:
         """Tell whether anybody waits; a job that nobody waits for is taken off the list, so that nobody joins it."""
         late = self._clock() - PATIENCE_SECONDS
-        wanted = any(seen >= late for seen in job.watchers.values())
-        if not wanted and self._jobs.get(job.name) is job:
-            del self._jobs[job.name]
+        with self._lock:
+            wanted = any(seen >= late for seen in job.watchers.values())
+            if not wanted and self._jobs.get(job.name) is job:
+                del self._jobs[job.name]
         return wanted
 
     def _forget(self, job: Job) -> None:

@@ -36,11 +36,13 @@ class Inputs:
     locked: Cells = field(default_factory=dict)
     typed: Cells = field(default_factory=dict)
     priors: Changes = field(default_factory=dict)
+    retry: Mapping[str, wp.RetryPolicy] = field(default_factory=dict)
 
 
 def packed(inputs: Inputs) -> str | None:
     """Return the text for a link, without the edits where it would be too long with them; None where it still is."""
-    changed = {"locked": _plain(inputs.locked), "typed": _plain(inputs.typed), "priors": inputs.priors}
+    cells = {"locked": _plain(inputs.locked), "typed": _plain(inputs.typed)}
+    changed = cells | {"priors": inputs.priors, "retry": written(inputs.retry)}
     whole = {"sender": inputs.sender.to_yaml(), **{name: value for name, value in changed.items() if value}}
     for data in (whole, {"sender": whole["sender"]}):
         content = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
@@ -69,12 +71,18 @@ def unpacked(text: str) -> Inputs:
         data = json.loads(content)
         sender = wp.Sender.from_text(data["sender"], "the link")
         cells = [_cells(data.get(name, {})) for name in ("locked", "typed")]
-        return Inputs(sender, cells[0], cells[1], _priors(data.get("priors", {})))
+        retry = {str(name): wp.RetryPolicy.model_validate(row) for name, row in data.get("retry", {}).items()}
+        return Inputs(sender, cells[0], cells[1], _priors(data.get("priors", {})), retry)
     except wp.InputError:
         raise
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error, binascii.Error):
         text = "The link is damaged; perhaps a part of it was cut off. Copy the whole address, or open a sender file."
         raise wp.InputError(text) from None
+
+
+def written(retry: Mapping[str, wp.RetryPolicy]) -> dict[str, Any]:
+    """Return retry policies as plain values that JSON knows."""
+    return {name: policy.model_dump(mode="json", exclude_defaults=True) for name, policy in retry.items()}
 
 
 def _plain(cells: Cells) -> dict[str, dict[str, int]]:

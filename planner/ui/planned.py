@@ -80,8 +80,8 @@ def shown(asked: Questions) -> Shown | None:
     state.answered(sender)
     if not state.write_link(sender):
         st.caption("These inputs are too many for a link. Download the sender file to keep them.")
-    order = state.Order(sender, state.priors())
-    plan = _done("plan", order, "Below stays the plan for the answers before.")
+    order = state.order(sender)
+    plan = done("plan", order, "Below stays the plan for the answers before.")
     if plan is None:
         return _last()
     made = _edited(order, plan)
@@ -101,7 +101,7 @@ def _last() -> Shown | None:
     return last
 
 
-def _done(what: str, order: state.Order, meanwhile: str) -> wp.Plan | None:
+def done(what: str, order: state.Order, meanwhile: str) -> wp.Plan | None:
     """Return a plan when it is there; else say why it is not."""
     job = state.ask(what, order.name(), lambda report: optimized(order, report))
     plan: wp.Plan | None = waiting.result(what, job, meanwhile)
@@ -110,7 +110,7 @@ def _done(what: str, order: state.Order, meanwhile: str) -> wp.Plan | None:
 
 def optimized(order: state.Order, report: Progress) -> wp.Plan:
     """Plan from scratch: the work of a job."""
-    return wp.optimize(order.sender, priors=order.priors, fixed=order.locked, progress=report)
+    return wp.optimize(order.sender, priors=order.priors, retry=order.retry, fixed=order.locked, progress=report)
 
 
 def _edited(order: state.Order, plan: wp.Plan) -> Shown:
@@ -121,7 +121,7 @@ def _edited(order: state.Order, plan: wp.Plan) -> Shown:
     base, cells, made_for = plan, now.cells, order
     if now.locked:
         around = replace(order, locked=now.locked)
-        again = _done("again", around, "Your numbers stand in the plan as it was.")
+        again = done("again", around, "Your numbers stand in the plan as it was.")
         if again is not None:
             base, cells, made_for = again, now.typed, around
     schedule = base.with_cells(cells)
@@ -168,6 +168,10 @@ def remarks(made: Shown) -> list[str]:
     """Name what is not the plain plan for the answers."""
     changed = sum(map(len, made.order.priors.values()))
     said = [f"with {changed} changed {'assumption' if changed == 1 else 'assumptions'}"] if changed else []
+    if made.order.retry:
+        said.append("with the retry intervals that you chose")
+    elif state.retry():
+        said.append("with default retry intervals: those you chose lack a provider")
     return said + (["with your changes of the schedule"] if made.history.now else [])
 
 

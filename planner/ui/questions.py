@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 import planner as wp
-from planner.ui import state, widgets
+from planner.ui import counting, state, widgets
 from planner.ui.wording import plain, prose, provider_name
 
 _WEEKDAYS = {"mon": "Mo", "tue": "Tu", "wed": "We", "thu": "Th", "fri": "Fr", "sat": "Sa", "sun": "Su"}
@@ -96,11 +96,12 @@ def _open() -> None:
         on_change=state.open_example,
         args=(widget,),
     )
+    with st.expander("Count a list of addresses"):
+        counting.audience()
     with st.expander("Open, or start again"):
         _upload("file", "Sender file", ["yaml", "yml", "json"], state.open_file, prose("sender_file"))
-        _upload("list", "Count a list of addresses", ["txt", "csv"], state.count_list, prose("list"))
         st.button("Undo all answers", on_click=state.start_again, key=state.key("again"))
-    for name in ("file", "list", "link"):
+    for name in ("file", "link"):
         if error := state.refused(name):
             st.error(plain(str(error)), icon=":material/error:")
 
@@ -269,6 +270,8 @@ def _engagement(asked: Questions) -> None:
     rows = widgets.table("segments", frame, columns, title=widgets.described("audience.segments").description or "")
     asked.take("audience.segments", [_segment(row, percent) for row in rows] or None)
     _forget_other_segments(asked, [str(row["name"]) for row in rows])
+    for field in ("limits.complaint_rate", "limits.hard_bounce_rate"):
+        asked.take(field, widgets.number(field, asked.old(field), empty="no limit"))
 
 
 def _forget_other_segments(asked: Questions, names: list[str]) -> None:
@@ -338,6 +341,7 @@ def _kind_and_rest(asked: Questions) -> None:
         help=widgets.help_of("overflow"),
     )
     asked.take("overflow", overflow)
+    asked.take("capacity", widgets.number("capacity", asked.old("capacity"), empty="no limit"))
 
 
 def _special(asked: Questions) -> None:

@@ -35,12 +35,14 @@ class Order:
 
     sender: wp.Sender
     priors: Changes = field(default_factory=dict)
+    retry: Mapping[str, wp.RetryPolicy] | None = None
     locked: Cells = field(default_factory=dict)
 
     def name(self) -> Name:
         """Return the name of the job that makes this plan."""
+        retry = links.written(self.retry or {})
         locked = {one: {str(day): n for day, n in sorted(days.items())} for one, days in sorted(self.locked.items())}
-        rest = json.dumps([self.priors, locked], sort_keys=True)
+        rest = json.dumps([self.priors, retry, locked], sort_keys=True)
         return "plan", self.sender.fingerprint(), rest
 
 
@@ -53,11 +55,16 @@ class _Visit:
     number: str = field(default_factory=lambda: uuid4().hex)
     risk: str | float | None = None
     priors: Changes = field(default_factory=dict)
+    priors_edition: int = 0
+    shown_priors: tuple[str, pd.DataFrame] | None = None
+    retry: Mapping[str, wp.RetryPolicy] = field(default_factory=dict)
     histories: dict[Name, History] = field(default_factory=dict)
     edited: bool = False
     sheet: tuple[Name, wp.Sender, pd.DataFrame] | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
     stopped: dict[str, Name] = field(default_factory=dict)
+    parts: dict[Name, int] = field(default_factory=dict)
+    wishes: set[str] = field(default_factory=set)
     last: Any = None
     table: tuple[str, bytes] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
@@ -154,11 +161,9 @@ def open_file(widget: str) -> None:
         _try("file", lambda: _open(wp.Sender.from_text(upload.getvalue(), upload.name), upload.name))
 
 
-def count_list(widget: str) -> None:
-    """Count the list of addresses that a widget took; only the counts are kept."""
-    upload = st.session_state[widget]
-    if upload is not None:
-        _try("list", lambda: _open(_counted(upload.getvalue()), origin()))
+def take_audience(counted: wp.AddressList) -> None:
+    """Give the sender the audience that a list holds (callback)."""
+    _open(counted.for_sender(_visit().answered), origin())
 
 
 def start_again() -> None:
@@ -184,25 +189,6 @@ def _example(name: str) -> wp.Sender:
     return wp.Sender.load(data_folder() / "examples" / f"{name}.yaml")
 
 
-def _counted(content: bytes) -> wp.Sender:
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise wp.InputError("The list is no plain text. Save it as text (UTF-8), one address a line.") from None
-    before = _visit().answered
-    old = before.to_dict()
-    audience = type(before.audience).from_addresses(lines).model_dump(mode="json")
-    totals = {name: past for name, past in old["history"].items() if not isinstance(past, dict)}
-    return before.changed(
-        {
-            "audience": audience | {"segments": old["audience"]["segments"]},
-            "target.volume": int(before.targets().sum()),
-            "history": totals,
-            "admissions": {},
-        }
-    )
-
-
 # --- the link
 
 
@@ -219,17 +205,29 @@ def open_link() -> None:
 def _take(inputs: links.Inputs) -> None:
     visit = _visit()
     _open(inputs.sender, "link")
-    visit.priors = inputs.priors
+    visit.priors, visit.retry = inputs.priors, inputs.retry
     edits = Edits(inputs.locked, inputs.typed)
     if edits:
-        visit.histories[Order(inputs.sender, inputs.priors).name()] = History((edits,), edits)
+        visit.histories[order(inputs.sender).name()] = History((edits,), edits)
+
+
+def order(sender: wp.Sender) -> Order:
+    """Return what this visit wants planned for a sender; all retry by default where one lacks a policy."""
+    visit = _visit()
+    covered = visit.retry and all(name in visit.retry for name in sender.provider_names)
+    retry = {name: visit.retry[name] for name in sender.provider_names} if covered else None
+    return Order(sender, _applying(visit.priors, sender), retry)
+
+
+def _applying(priors: Changes, sender: wp.Sender) -> Changes:
+    return {name: rows for name, rows in priors.items() if name in sender.provider_names}
 
 
 def write_link(sender: wp.Sender) -> bool:
     """Keep the inputs in the page's address; tells whether they are small enough for it."""
     visit = _visit()
-    now = history(Order(sender, visit.priors).name()).now
-    inputs = links.Inputs(sender, now.locked, now.typed, visit.priors)
+    now = history(order(sender).name()).now
+    inputs = links.Inputs(sender, now.locked, now.typed, visit.priors, visit.retry)
     untouched = inputs == links.Inputs(_example(FIRST_EXAMPLE))
     text = "" if untouched else links.packed(inputs)
     if text:
@@ -294,7 +292,12 @@ def drop_edits(plan: Name) -> None:
     _rewrite(plan, history(plan).dropped())
 
 
-# --- a table of one's own
+# --- lists and tables of one's own
+
+
+def list_name(upload: Any, mapping: Mapping[str, str], lookup: bool) -> Name:
+    """Name what the counts of an uploaded list depend on: nobody else's job has this name."""
+    return "list", _visit().number, upload.file_id, tuple(sorted(mapping.items())), lookup
 
 
 def keep_table(widget: str) -> None:
@@ -322,9 +325,65 @@ def priors() -> Changes:
     return _visit().priors
 
 
+def priors_edition() -> int:
+    """Return the number of the tables of assumptions: going back draws new ones."""
+    return _visit().priors_edition
+
+
 def assume(changes: Changes) -> None:
-    """Change assumptions."""
-    _visit().priors = {name: rows for name, rows in changes.items() if rows}
+    """Change assumptions, all of them (callback)."""
+    visit = _visit()
+    visit.priors = changes
+    visit.priors_edition += 1
+    visit.refused.pop("assumptions", None)
+
+
+def show_priors(provider: str, frame: pd.DataFrame) -> None:
+    """Note which table people type into: low, typical and high by parameter."""
+    _visit().shown_priors = provider, frame
+
+
+def take_priors(widget: str) -> None:
+    """Note what was typed into the table (callback); what cannot be is said and not used."""
+    visit = _visit()
+    if visit.shown_priors is None:
+        return
+    provider, frame = visit.shown_priors
+    usual = wp.catalogue().provider(provider).priors
+    own = dict(visit.priors.get(provider, {}))
+    for row, points in st.session_state[widget]["edited_rows"].items():
+        name = str(frame.index[int(row)])
+        own[name] = {point: points.get(point, frame.loc[name, point]) for point in ("low", "typical", "high")}
+        if all(value == getattr(usual[name], point) for point, value in own[name].items()):
+            del own[name]
+    changes = {name: rows for name, rows in {**visit.priors, provider: own}.items() if rows}
+    visit.refused.pop("assumptions", None)
+
+    def use() -> None:
+        wp.catalogue().changed(changes)
+        visit.priors = changes
+
+    _try("assumptions", use)
+
+
+def retry() -> Mapping[str, wp.RetryPolicy]:
+    """Return the retry policies that the plan uses, by provider; none for the default."""
+    return _visit().retry
+
+
+def use(policies: Mapping[str, wp.RetryPolicy]) -> None:
+    """Use these retry policies in the plan (callback); none for the default."""
+    _visit().retry = policies
+
+
+def wish(what: str) -> None:
+    """Ask for something that is not computed unasked (callback)."""
+    _visit().wishes.add(what)
+
+
+def wished(what: str) -> bool:
+    """Tell whether it was asked for."""
+    return what in _visit().wishes
 
 
 # --- long work
@@ -362,6 +421,15 @@ def at_once(name: Name, work: Callable[[], Any]) -> Any:
 def running() -> Mapping[str, Job]:
     """Return this visit's jobs that are not done."""
     return {what: job for what, job in _visit().jobs.items() if job.running}
+
+
+def news(jobs: Mapping[str, Job]) -> bool:
+    """Tell, once, whether any job has handed over more of its result since this was asked last."""
+    parts = {job.name: job.parts for job in jobs.values()}
+    visit = _visit()
+    more = any(visit.parts.get(name, n) != n for name, n in parts.items())
+    visit.parts = parts
+    return more
 
 
 def stay(jobs: Mapping[str, Job]) -> None:

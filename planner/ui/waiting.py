@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from planner.ui import state
-from planner.ui.jobs import Job
+from planner.ui.jobs import Job, Name
 from planner.ui.wording import plain
 
 LABELS = {
@@ -15,9 +15,11 @@ LABELS = {
     "before": "Planning without changed assumptions",
     "again": "Planning around your numbers",
     "forecast": "Full forecast of your schedule",
+    "list": "Counting the list",
     "table": "Judging the published table",
     "compare": "Comparing",
     "retries": "Searching retry intervals",
+    "costs": "Asking what refusals cost",
     "explain": "Looking what holds you back",
 }
 MOMENT_SECONDS = 0.1
@@ -40,12 +42,22 @@ def result(what: str, job: Job | None, meanwhile: str = "") -> Any:
     return job.result
 
 
+def so_far(what: str, name: Name, job: Job | None) -> Any:
+    """Return what a job of this name has made, or as much as is known already, after a stop too."""
+    made = result(what, job)
+    if job is not None and (made is not None or job.part is not None):
+        state.keep(what, (name, job.part if made is None else made))
+    kept = state.kept(what)
+    return kept[1] if kept and kept[0] == name else None
+
+
 def bars(place: Any) -> None:
     """Show what is being done for this visit, with a button each that stops it."""
     jobs = state.running()
     if not jobs:
         return
     rows = {}
+    state.news(jobs)
     with place.container():
         for what in jobs:
             bar, button = st.columns([6, 1], vertical_alignment="center")
@@ -59,7 +71,7 @@ def bars(place: Any) -> None:
 def _poll(rows: dict[str, Any]) -> None:
     """Look how far the jobs are; when one is done the page is drawn again with what came of it."""
     jobs = state.running()
-    if set(jobs) != set(rows):
+    if set(jobs) != set(rows) or state.news(jobs):
         st.rerun()
     state.stay(jobs)
     for what, job in jobs.items():

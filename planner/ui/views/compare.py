@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from planner.ui.jobs import Progress
     from planner.ui.questions import Questions
 
-PLAN, EDITED = "The plan", "The plan with your changes"
+PLAN, EDITED, OWN = "your plan", "your changed plan", "your own table"
 FIRST = ("sendgrid-auto", "onesignal")
 MOST_TABLES = 6
 
@@ -135,7 +135,7 @@ def compared(made: Shown, tables: list[str], own: wp.Schedule | None, reaction: 
         candidates[EDITED] = made.edited
     candidates |= {facts.schedule(name).title: wp.published(name, plan.sender, n_days) for name in tables}
     if own is not None:
-        candidates["Your table"] = own
+        candidates[OWN] = own
     comparison = wp.compare(
         plan.sender,
         candidates,
@@ -149,7 +149,7 @@ def compared(made: Shown, tables: list[str], own: wp.Schedule | None, reaction: 
 
     days = pd.concat([comparison.deferred_days(name).assign(name=name) for name in candidates], ignore_index=True)
     return Compared(
-        comparison.verdict(),
+        _sentence(comparison.verdict()),
         comparison.note(),
         comparison.plot("schedules"),
         comparison.plot("dates"),
@@ -157,6 +157,10 @@ def compared(made: Shown, tables: list[str], own: wp.Schedule | None, reaction: 
         comparison.to_frame(),
         wording.named(comparison.hit()),
     )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _numbers(plan: wp.Plan, compared: Compared) -> None:
@@ -168,7 +172,7 @@ def _numbers(plan: wp.Plan, compared: Compared) -> None:
     rows = compared.table[compared.table["reaction"] == reacts]
     start, last = plan.schedule.dates[0], compared.days["date"].max()
     shown = {
-        "Schedule": [plain(str(name)) for name in rows["name"]],
+        "Schedule": [plain(_sentence(str(name))) for name in rows["name"]],
         "Median": [_day(start, day, last) for day in rows["q50"]],
         "8 times in 10": [
             f"{_day(start, a, last)} – {_day(start, b, last)}" for a, b in zip(rows["q10"], rows["q90"], strict=True)
@@ -200,5 +204,10 @@ def _hit(compared: Compared) -> None:
     rows = compared.hit[~compared.hit["reaction"].astype(bool)]
     wide = rows.pivot(index="provider", columns="name", values="risk")
     wide = wide.loc[list(dict.fromkeys(rows["provider"])), list(dict.fromkeys(rows["name"]))]
-    shown = wide.map(in_100).rename(index=plain, columns=plain).rename_axis(columns=None).reset_index(names="Provider")
+    shown = (
+        wide.map(in_100)
+        .rename(index=plain, columns=lambda name: plain(_sentence(str(name))))
+        .rename_axis(columns=None)
+        .reset_index(names="Provider")
+    )
     st.table(shown, border="horizontal", hide_index=True)

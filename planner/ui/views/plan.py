@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from planner.ui import planned, results, sheet, state, widgets
+from planner.ui import holding, planned, results, sheet, state, widgets
 from planner.ui.questions import Questions
 
 
@@ -24,6 +24,7 @@ def render(asked: Questions) -> None:
     results.ramp(made)
     sheet.days(made)
     results.deferrals(made)
+    holding.back(made)
     results.frontier(made.plan)
     results.assumptions(made.edited)
     results.downloads(made.edited)
