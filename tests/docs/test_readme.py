@@ -55,7 +55,7 @@ def test_python(folder: Path, number: int) -> None:
 
 
 def test_commands_in_their_order(folder: Path) -> None:
-    assert {line[1] for line in commands()} == {"plan", "simulate", "compare", "draw", "schedules"}
+    assert {line[1] for line in commands()} == {"plan", "simulate", "compare", "explain", "draw", "schedules"}
     for line in commands():
         assert run(folder, "-m", "planner", *line[1:])
     for name in ("newsletter.plan.json", "ramp.csv", "cautious.json"):
