@@ -30,6 +30,9 @@ MOST_IPS = 1000
 LARGE = 500
 """Providers times send days from which reliefs are screened first."""
 MOST_SCREENED = 4
+"""So many providers, the latest, say whether a relief is promising."""
+MOST_OTHERS = 2
+_ASKED_FOR = ("ip", "missing_", "start_", "old_path", "risk_down")
 _NOISE = 1.15
 """A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
 
@@ -71,19 +74,18 @@ def candidates(plan: Plan) -> list[Relief]:
 def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     """Return the reliefs that are worth solving: all of them, unless the sender is so large that it takes long.
 
-    There a relief must move the day on which the ramps reach the target, as the envelope of the plan's own caution has
-    it. Of the risks only the more cautious one is asked: the frontier shows the others.
+    There a few must do beside those that everybody asks for: the ones that move most the day on which the ramps reach
+    the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it.
     """
     sender = base.plan.sender
     n_sends = int(sender.send_mask(base.n_days).sum())
     if len(base.order) * n_sends <= LARGE:
         return wanted
     usual = _planned(base, sender)
-    return [each for each in wanted if _asked(each) or _planned(base, sender.changed(each.changes)) != usual]
-
-
-def _asked(relief: Relief) -> bool:
-    return relief.name.startswith(("missing_", "start_", "old_path", "risk_down"))
+    others = [each for each in wanted if not each.name.startswith(_ASKED_FOR)]
+    shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name == "risk_up"))[:MOST_OTHERS]
+    return [each for each in wanted if each not in others or each in best]
 
 
 def _planned(base: Base, sender: Sender) -> float:
