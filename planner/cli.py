@@ -226,8 +226,11 @@ def explain(
     """Tell what holds the plan back, what would help by how many days, and what the date hangs on."""
     sender = wp.Sender.load(sender_file)
     _check_places(sender_file, csv)
-    made = None if plan_file is None else _load_plan(plan_file, sender)
-    if made is None:
+    if plan_file is not None:
+        made = _load_plan(plan_file)
+        if made.sender != sender:
+            raise wp.InputError("was planned for another sender. Plan again, or leave --plan out.", file=plan_file)
+    else:
         with _progress("Planning") as progress:
             made = wp.optimize(sender, seed=seed, progress=progress, **_asked(scenarios))
     with _progress("Explaining") as progress:
@@ -419,7 +422,7 @@ def _reaction(name: str | None, loaded: wp.Plan | None) -> wp.Reaction:
     return loaded.reaction if loaded else wp.Reaction()
 
 
-def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
+def _load_plan(path: Path, sender: wp.Sender | None = None) -> wp.Plan:
     _check_file(path)
     try:
         with _about(path):
@@ -429,7 +432,7 @@ def _load_plan(path: Path, sender: wp.Sender) -> wp.Plan:
     for answer in loaded.answers:
         if answer.name == "earlier_model":
             _say(f"{path}: {answer.text} {answer.remedy}")
-    if loaded.sender != sender:
+    if sender is not None and loaded.sender != sender:
         _say(f"{path} was planned for another version of the sender; it is judged for this one.")
     return loaded
 

@@ -65,7 +65,7 @@ class Respect(NamedTuple):
 RESPECTS = (
     Respect("cold_allowance", W_COLD, ("takes", "take"), "at most {value} messages a day from a stranger"),
     Respect("growth", W_JUMP, ("tolerates", "tolerate"), "less than ×{value} from one send to the next"),
-    Respect("fading", W_FADES_AT, ("lets", "let"), "growth halve at {value} messages a day"),
+    Respect("fading", W_FADES_AT, ("lets", "let"), "growth halve once {value} messages a day are established"),
     Respect("hourly_share", W_HOURLY_SHARE, ("takes", "take"), "at most {value} of a day's allowance in an hour"),
     Respect("history", W_ESTABLISHED, ("counts", "count"), "at most {value} messages a day of what you sent before"),
     Respect("cooling", W_IDLE_DECAY, ("forgets", "forget"), "{value} a day of what a quiet week does not confirm"),

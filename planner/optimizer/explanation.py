@@ -95,7 +95,8 @@ class Explanation:
 
         `days` shifts the median day on which all providers have reached the target, earlier below 0: inf where it is
         then never reached within the horizon, -inf where only then. `changes` fits `Sender.changed`; planned again with
-        the same seed, the changed sender arrives that much earlier or later. Earliest first.
+        the same seed, the changed sender arrives that much earlier or later. Nobody waits for a provider whose gate
+        stays closed. Earliest first.
         """
         return self._frame("reliefs", self.relief_rows)
 
@@ -224,7 +225,7 @@ def explain(plan: Plan, *, progress: Progress | None = None, on_part: OnPart | N
     from planner.optimizer.reliefs import candidates, measured, promising
     from planner.optimizer.sensitivity import assumption_rows
 
-    tell = progress or (lambda share, text: None)
+    tell = _rising(progress or (lambda share, text: None))
     show = on_part or (lambda part: None)
     tell(0.0, "Drawing the plan's scenarios")
     base = resolving.base_of(plan)
@@ -250,6 +251,17 @@ def explain(plan: Plan, *, progress: Progress | None = None, on_part: OnPart | N
         show(part)
     tell(1.0, "Explained")
     return part
+
+
+def _rising(tell: Progress) -> Progress:
+    """Return a progress that never falls back: how much is still to be solved only shows on the way."""
+    most = [0.0]
+
+    def rise(share: float, text: str) -> None:
+        most[0] = max(most[0], share)
+        tell(most[0], text)
+
+    return rise
 
 
 def _within(tell: Progress, start: float, width: float, what: str = "") -> Progress:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
 from planner.optimizer.answers import CLEAN, NEARLY, another_day, cleaner_list, missing_items
@@ -29,6 +30,9 @@ MOST_IPS = 1000
 LARGE = 500
 """Providers times send days from which reliefs are screened first."""
 MOST_SCREENED = 4
+"""So many providers, the latest, say whether a relief is promising."""
+MOST_OTHERS = 2
+_ASKED_FOR = ("ip", "missing_", "start_", "old_path", "risk_down")
 _NOISE = 1.15
 """A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
 
@@ -40,7 +44,7 @@ _IMPERATIVES: dict[Item, str] = {
     "tls": "Encrypt connections with TLS",
     "one_click": "Add one-click unsubscribe to the header",
 }
-_ORDINALS = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINALS = ("", "", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
 class Relief(NamedTuple):
@@ -70,19 +74,18 @@ def candidates(plan: Plan) -> list[Relief]:
 def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     """Return the reliefs that are worth solving: all of them, unless the sender is so large that it takes long.
 
-    There a relief must move the day on which the ramps reach the target, as the envelope of the plan's own caution has
-    it. Of the risks only the more cautious one is asked: the frontier shows the others.
+    There a few must do beside those that everybody asks for: the ones that move most the day on which the ramps reach
+    the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it.
     """
     sender = base.plan.sender
     n_sends = int(sender.send_mask(base.n_days).sum())
     if len(base.order) * n_sends <= LARGE:
         return wanted
     usual = _planned(base, sender)
-    return [each for each in wanted if _asked(each) or _planned(base, sender.changed(each.changes)) != usual]
-
-
-def _asked(relief: Relief) -> bool:
-    return relief.name.startswith(("missing_", "start_", "old_path", "risk_down"))
+    others = [each for each in wanted if not each.name.startswith(_ASKED_FOR)]
+    shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name == "risk_up"))[:MOST_OTHERS]
+    return [each for each in wanted if each not in others or each in best]
 
 
 def _planned(base: Base, sender: Sender) -> float:
@@ -154,7 +157,8 @@ def _slower(plan: Plan, relief: Relief) -> Floats:
     if "risk" not in relief.changes:
         return np.full(len(names), _NOISE)
     at_80 = {(row["provider"], row["risk"]): row["q80"] for row in plan.frontier_rows}
-    pairs = [(at_80[name, plan.levels[name]], at_80[name, relief.changes["risk"]]) for name in names]
+    wanted = relief.changes["risk"]
+    pairs = [(at_80.get((name, plan.levels[name]), np.nan), at_80.get((name, wanted), np.inf)) for name in names]
     return np.array([max(_NOISE, _NOISE * new / max(old, 1.0)) if np.isfinite(new) else np.inf for old, new in pairs])
 
 
@@ -164,8 +168,8 @@ def _slower(plan: Plan, relief: Relief) -> Floats:
 def _ips(sender: Sender) -> Iterator[Relief]:
     n = sender.n_ips + 1
     if n <= MOST_IPS:
-        name = _ORDINALS[n] if n < len(_ORDINALS) else f"{n}th"
-        yield Relief("ip", f"Send from a {name} IP.", {"n_ips": n})
+        text = f"a {_ORDINALS[n]} IP" if n < len(_ORDINALS) else f"{n} IPs, one more than now"
+        yield Relief("ip", f"Send from {text}.", {"n_ips": n})
 
 
 def _send_days(sender: Sender) -> Iterator[Relief]:
@@ -187,7 +191,7 @@ def spread(sender: Sender) -> dict[str, Any]:
     week = sum(shape[WEEKDAYS.index(day)] for day in sender.send_days)
     share = week / float(shape[:MANY_WEEKDAYS].sum())
     if isinstance(volume, dict):
-        less: Any = {name: round(share * each) for name, each in volume.items()}
+        less: Any = {name: max(min(1, each), round(share * each)) for name, each in volume.items()}
     else:
         less = max(1, round(share * volume))
     return {"send_days": "weekdays", "target.volume": less}
@@ -207,7 +211,7 @@ def _segment(sender: Sender) -> Iterator[Relief]:
     first = min(2.0 * shares[0], 0.5 * (1.0 + shares[0]))
     others = shares[1:] * (1.0 - first) / (1.0 - shares[0])
     segments = [
-        one.model_dump() | {"share": round(100.0 * float(share), 6)}
+        one.model_dump() | {"share": 100.0 * float(share)}
         for one, share in zip(audience.segments, [first, *others], strict=True)
     ]
     text = f"Win readers back first: from {whole(shares[0] * audience.size)} to {whole(first * audience.size)} of them "
@@ -240,6 +244,8 @@ def _earlier(sender: Sender) -> Iterator[Relief]:
     if sender.target.by is None:
         return
     for weeks in WEEKS_EARLIER:
+        if (sender.target.by - sender.start).days + 7 * weeks > MAX_DAYS:
+            return
         start = (sender.start - timedelta(weeks=weeks)).isoformat()
         text = f"Start {'a week' if weeks == 1 else f'{weeks} weeks'} earlier."
         yield Relief(f"start_{weeks}", text, {"start": start})

@@ -48,7 +48,7 @@ class Base:
     looked, n_days : int
         Days that the search began with, and ended with.
     reached : (S, P) float array
-        Day of reaching the target in the published scenarios, inf for never.
+        Day of reaching the target in the published scenarios, inf for never; 0 where a gate stays closed.
     order : tuple of int
         Providers that are mailed, the latest first.
     n_decisive : int
@@ -89,7 +89,7 @@ def base_of(plan: Plan) -> Base:
     if kept is None:
         chosen = planning.chosen_ramps(task, fit, choose, looked, lambda share, text: None)
         kept = np.asarray(chosen.drops, dtype=float), chosen.n_days
-    reached = plan.forecast.reached
+    reached = np.where(_mailed(sender), plan.forecast.reached, 0.0)
     order, n_decisive = _latest_first(reached, plan.forecast.weights, plan.schedule.total.max(axis=1) > 0.0)
     fresh = referee.without_stuck_mail(plan.forecast.beliefs)
     return Base(plan, task, fit, choose, fresh, kept[0], looked, kept[1], reached, order, n_decisive)
@@ -112,8 +112,9 @@ def arrival(base: Base, sender: Sender, risk: str | float, slower: Floats, until
     task = planning.changed_task(base.task, sender, risk)
     most_days = task.decided.shape[1]
     n_days = planning.looked_days(task, base.fit, base.choose)
-    solved = ~_touched(base, sender, risk, n_days)
-    reached = base.reached.copy()
+    mailed = _mailed(sender)
+    solved = ~(mailed & _touched(base, sender, risk, n_days))
+    reached = np.where(mailed, base.reached, 0.0)
     ramps = np.zeros((reached.shape[1], most_days))
     again: list[int] = []
     horizon = shown = 0
@@ -177,6 +178,11 @@ def _latest_first(reached: Floats, weights: Floats, mailed: Bools) -> tuple[tupl
     whole = median(reached[:, list(order)], weights)
     alone = (n for n in range(1, len(order) + 1) if median(reached[:, list(order[:n])], weights) == whole)
     return order, next(alone, 0)
+
+
+def _mailed(sender: Sender) -> Bools:
+    """Tell which providers get mail within the longest horizon, (providers,): nobody waits for a closed gate."""
+    return np.asarray(sender.demand(planning.longest(sender)).any(axis=1))
 
 
 def _next(order: tuple[int, ...], solved: Bools, n: int) -> list[int]:

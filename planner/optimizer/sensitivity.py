@@ -12,6 +12,7 @@ from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.optimizer import planning, referee
 from planner.optimizer.resolving import mailing_only, median
 from planner.simulation.beliefs import Beliefs, prior_values
+from planner.simulation.forecast import quantiles
 from planner.simulation.simulator import Run, worlds
 from planner.vocabulary import Floats
 
@@ -32,7 +33,6 @@ DECISIVE = (
     "rejection_cost",
 )
 MOST_PROVIDERS = 2
-LOW, HIGH = 0.1, 0.9
 _SCORE = 1.2815515655446004
 """Normal quantile of 90 %."""
 
@@ -52,9 +52,9 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
         name = sender.provider_names[p]
         tell(i / len(wanted), f"Asking what hangs on {PARAMETER_INFO[parameter].title.lower()} of {name}")
         prior = catalogue().provider(name).priors[parameter]
-        if prior.low == prior.high:
+        points = _points(base, p, parameter)
+        if points[0] >= points[1]:
             continue
-        points = [float(prior_values(prior, np.array(z))) for z in (-_SCORE, _SCORE)]
         fixed = [[_fixed(each, p, parameter, point) for each in (base.fit, base.choose)] for point in points]
         if _same(base, fixed[0][1], p, parameter):
             continue
@@ -73,6 +73,17 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
             "source": prior.source,
             "confidence": str(prior.confidence.value),
         }
+
+
+def _points(base: Base, p: int, parameter: str) -> list[float]:
+    """Return the 10 % and 90 % points of what is believed."""
+    if base.beliefs is None:
+        name = base.plan.sender.provider_names[p]
+        prior = catalogue().provider(name).priors[parameter]
+        return [float(prior_values(prior, np.array(z))) for z in (-_SCORE, _SCORE)]
+    own = base.beliefs.for_providers(base.plan.sender.provider_names)
+    low, high = quantiles(own.parameter(parameter)[:, p], own.weights, (0.1, 0.9))
+    return [float(low), float(high)]
 
 
 def _fixed(beliefs: Beliefs, p: int, parameter: str, value: float) -> Beliefs:

@@ -296,6 +296,15 @@ def test_explain_a_plan_as_the_library_does(folder: Path, plan_json: str) -> Non
     assert wp.Explanation.from_json(out).to_json() == explanation.to_json()
 
 
+def test_a_plan_of_another_sender_is_not_explained(
+    plan_json: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("plan.json").write_text(plan_json)
+    Path("small.yaml").write_text(SENDER.replace("400", "500"))
+    said = refused(monkeypatch, capsys, "explain", "small.yaml", "--plan", "plan.json")
+    assert "planned for another sender" in said
+
+
 def test_explain_plans_first_where_no_plan_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[wp.Plan] = []
 

@@ -10,6 +10,7 @@ import pytest
 
 import planner as wp
 from planner.optimizer import planning, resolving
+from planner.optimizer.binding import binding_rows
 from planner.optimizer.envelope import tolerated_along
 from planner.optimizer.reliefs import candidates, spread
 from planner.optimizer.resolving import arrival, base_of, mailing_only
@@ -32,8 +33,8 @@ def _few_scenarios():
 def phases(mailer, **parameters):
     """Kinds and first days of what binds at a provider that is known to the last figure."""
     beliefs = known(mailer.provider_names, **parameters)
-    rows = wp.explain(wp.optimize(mailer, beliefs=beliefs, scenarios=4, seed=1)).binding
-    return [(row.kind, (row.first - START).days, row.text) for row in rows.itertuples()]
+    rows = binding_rows(base_of(wp.optimize(mailer, beliefs=beliefs, scenarios=4, seed=1)))
+    return [(row["kind"], (row["first"] - START).days, row["text"]) for row in rows]
 
 
 # --- what binds
@@ -238,7 +239,30 @@ def test_the_old_path_is_kept_until_eight_in_ten_are_there():
     assert f"{(until - date(2027, 1, 13)).days} days longer" in relief.text
 
 
+def test_nobody_waits_for_a_closed_gate():
+    audience = {"providers": {"gmail": 60, "t-online": 40}}
+    plan = wp.optimize(wp.Sender.from_dict(TWO).changed({"audience": audience}), seed=3, scenarios=40)
+    base = base_of(plan)
+    assert np.isinf(plan.forecast.reached_by_all).all()
+    assert np.isfinite(base.days)
+    found = arrival(base, plan.sender.changed({"n_ips": 4}), plan.risk, np.ones(2), 0, lambda share, text: None)
+    assert found.days < base.days
+    assert (found.reached[:, 1] == 0.0).all()
+
+
+def test_tiny_senders_have_reliefs_too():
+    tiny = wp.Sender.from_dict(TWO).changed({"target.volume": {"gmail": 1, "yahoo": 0}, "send_days": ["tue"]})
+    rows = wp.explain(wp.optimize(tiny, seed=3, scenarios=4)).relief_rows
+    assert "spread" in {row["name"] for row in rows}
+
+
 # --- what the date hangs on
+
+
+def test_known_worlds_leave_no_assumption(plan):
+    beliefs = known(plan.sender.provider_names)
+    certain = wp.explain(wp.optimize(plan.sender, beliefs=beliefs, seed=1, scenarios=4))
+    assert certain.assumptions.empty
 
 
 def test_assumptions_are_sourced_and_sorted_by_swing(explained):
@@ -275,6 +299,13 @@ def test_explaining_can_be_stopped(plan):
     shares = [share for share, _ in said]
     assert shares == sorted(shares)
     assert all(text for _, text in said)
+
+
+def test_progress_never_falls_back(plan):
+    shares = []
+    wp.explain(plan, progress=lambda share, text: shares.append(share))
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
 def test_json_comes_back(explained, tmp_path):
