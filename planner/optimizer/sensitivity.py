@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from planner.inputs.catalogue import catalogue
+from planner.inputs.catalogue import Catalogue, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.optimizer import planning, referee
 from planner.optimizer.resolving import mailing_only, median
@@ -75,13 +75,18 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
         }
 
 
+def _facts(base: Base) -> Catalogue:
+    """Return the catalogue, with the priors that are somebody's own."""
+    return catalogue().changed(base.task.priors) if base.task.priors else catalogue()
+
+
 def _points(base: Base, p: int, parameter: str) -> list[float]:
     """Return the 10 % and 90 % points of what is believed."""
-    if base.beliefs is None:
+    if base.task.beliefs is None:
         name = base.plan.sender.provider_names[p]
-        prior = catalogue().provider(name).priors[parameter]
+        prior = _facts(base).provider(name).priors[parameter]
         return [float(prior_values(prior, np.array(z))) for z in (-_SCORE, _SCORE)]
-    own = base.beliefs.for_providers(base.plan.sender.provider_names)
+    own = base.task.beliefs.for_providers(base.plan.sender.provider_names)
     low, high = quantiles(own.parameter(parameter)[:, p], own.weights, (0.1, 0.9))
     return [float(low), float(high)]
 
