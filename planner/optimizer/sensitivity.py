@@ -51,7 +51,7 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
     for i, (p, parameter) in enumerate(wanted):
         name = sender.provider_names[p]
         tell(i / len(wanted), f"Asking what hangs on {PARAMETER_INFO[parameter].title.lower()} of {name}")
-        prior = catalogue().provider(name).priors[parameter]
+        prior = _facts(base).provider(name).priors[parameter]
         points = _points(base, p, parameter)
         if points[0] >= points[1]:
             continue
