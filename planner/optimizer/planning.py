@@ -71,6 +71,7 @@ def optimize(
     seed : int
         The same seed gives the same plan.
     retry : RetryPolicy or mapping, optional
+        Searched for this sender where left out, in a few scenarios; the ramp is chosen and judged with it.
     reaction : Reaction, optional
         The default reaction where left out.
     priors : mapping of provider to mapping of parameter to Prior or its low, typical and high, optional
@@ -92,6 +93,7 @@ def optimize(
     """
     from planner.optimizer.allocation import filled
     from planner.optimizer.answers import cannot_grow, impossible
+    from planner.optimizer.retries import quick_policies
 
     check_run(scenarios, seed, reaction)
     tell = progress or (lambda share, text: None)
@@ -109,8 +111,12 @@ def optimize(
 
     tell(0.0, "Drawing scenarios")
     fit, choose = searched_scenarios(task)
-    tell(0.05, "Looking how long it takes")
-    chosen = chosen_ramps(task, fit, choose, looked_days(task, fit, choose), tell)
+    tell(0.04, "Looking how long it takes")
+    n_days, glanced = glance(task, fit, choose)
+    if retry is None:
+        tell(0.07, "Choosing when to try again")
+        task = replace(task, policies=quick_policies(sender, glanced, fit, task.reaction, seed))
+    chosen = chosen_ramps(task, fit, choose, n_days, tell)
     horizon, drops, levels = chosen.horizon, chosen.drops, chosen.levels
     rows = _frontier_rows(sender, chosen.search, choose.weights, horizon, levels, task.limit)
     volume = chosen.ramps[:, :horizon]
@@ -260,22 +266,28 @@ def searched_scenarios(task: Task) -> tuple[Beliefs, Beliefs]:
 
 
 def looked_days(task: Task, fit: Beliefs, choose: Beliefs) -> int:
-    """Return the days that a search begins with: the deadline and what is decided are among them.
+    """Return the days that a search begins with: the deadline and what is decided are among them."""
+    return glance(task, fit, choose)[0]
 
-    A few scenarios of one middling ramp tell how long it probably takes.
-    """
+
+def glance(task: Task, fit: Beliefs, choose: Beliefs) -> tuple[int, Schedule]:
+    """Return how many days to search first, and a middling ramp: what a few scenarios tell."""
     from planner.optimizer import referee
+    from planner.optimizer.allocation import filled
 
     caution = GLANCE_RISK if task.limit == "balanced" else min(GLANCE_RISK, 0.6 * float(task.limit))
-    most_days = task.decided.shape[1]
+    sender, most_days = task.sender, task.decided.shape[1]
     few = fit.scenarios(0, min(N_GLANCE, len(fit)))
-    nested = referee.ramps(task.sender, few, most_days, task.decided)
+    nested = referee.ramps(sender, few, most_days, task.decided)
     run = _run(task, choose.scenarios(0, min(N_GLANCE, len(choose))), "glance luck")
-    drops = np.full(len(nested), int(caution * len(few)))
-    judged = referee.judge(run, referee.volumes_at(nested, drops), task.reaction)
+    volume = referee.volumes_at(nested, np.full(len(nested), int(caution * len(few))))
+    judged = referee.judge(run, volume, task.reaction)
     latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
     probably = int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
-    return max(probably, _until(task))
+    n_days = max(probably, _until(task))
+    ramp = volume[:, :n_days]
+    names = sender.audience.segment_names
+    return n_days, Schedule(sender.provider_names, names, sender.dates(n_days), filled(sender, ramp))
 
 
 def chosen_ramps(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progress) -> Chosen:
