@@ -115,7 +115,10 @@ def main(arguments: list[str] | None = None) -> bool:
     parser.add_argument("--scenarios", type=int, default=300)
     parser.add_argument("--write", action="store_true", help="write docs/retries.md even if only a part was run")
     options = parser.parse_args(arguments)
-    every = [judged(example, options.scenarios) for example in options.examples]
+    every = []
+    for example in options.examples:
+        every.append(judged(example, options.scenarios))
+        print(example, "judged", flush=True)
     findings = [finding for each in every for finding in each.findings()]
     bullets = [f"- {'holds' if holds else '**fails**'}: {text}" for holds, text in findings]
     parts = [

@@ -39,7 +39,7 @@ MOST_DAYS, DRAIN_DAYS = 45, 5
 
 HARDLY = 0.01
 """A change that betters the score by a smaller share is none."""
-SURE = 2.0
+SURE = 3.0
 """A change that betters the score by fewer standard errors is luck."""
 
 
