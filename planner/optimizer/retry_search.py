@@ -29,8 +29,6 @@ LONGEST_LIFETIME = 5 * DAY
 """What a message that expires counts as late; less, and giving up early would look good."""
 MINUTES_AN_ATTEMPT = 10.0
 """An attempt for nothing weighs as much as so many minutes by which one message is late (confidence: default)."""
-MINUTES_HELD_BACK = 24 * 60.0
-"""What trouble keeps from being sent today is sent a day later at the earliest."""
 PER_P95 = 3.0
 """Where delays are exponential, 95 in 100 are below three times their mean."""
 
@@ -170,7 +168,6 @@ class Bench:
             sums[layout.DELAY_SECONDS] + LONGEST_LIFETIME * lost,
             lost,
             sums[layout.RESTED_SECONDS],
-            np.maximum(0.0, self.volume.sum(axis=(1, 2)) - sums[layout.INJECTED]),
             sums[layout.DEFERRED :].sum(axis=0) + hopeless,
             delays,
         )
@@ -181,8 +178,7 @@ class Measured(NamedTuple):
 
     `late` are the messages deferred at first, `late_seconds` how late they were, `lost` those of them that expired
     (what is queued at the end counts too), `rested_seconds` how late others were because the destination rested,
-    `held` the messages of the schedule that the reaction to trouble did not send, `wasted` the attempts that were
-    deferred, those of stuck mail included.
+    `wasted` the attempts that were deferred, those of stuck mail included.
     """
 
     delivered: Floats
@@ -190,7 +186,6 @@ class Measured(NamedTuple):
     late_seconds: Floats
     lost: Floats
     rested_seconds: Floats
-    held: Floats
     wasted: Floats
     delays: Floats
 
@@ -212,10 +207,9 @@ class Scored(NamedTuple):
 def scored(measured: Measured, weights: Floats) -> Scored:
     """Put a number on what a policy did.
 
-    ``score = late share × (mean delay + p95 delay / 3) / 2 + rest + 10 min × wasted attempts + 1 day × held back``,
-    each per delivered message, in minutes; delays are those of mail deferred at first, where what expires counts as five
-    days late. Held back is what the schedule wanted to send and trouble did not let: retries that use up the allowance
-    slow the ramp, so ramp and retries are judged together. The weights are ours (confidence: default).
+    ``score = late share × (mean delay + p95 delay / 3) / 2 + rest + 10 min × wasted attempts``, each per delivered
+    message, in minutes; delays are those of mail deferred at first, where what expires counts as five days late. The
+    weights are ours (confidence: default).
 
     Parameters
     ----------
@@ -226,12 +220,12 @@ def scored(measured: Measured, weights: Floats) -> Scored:
     -------
     Scored
     """
-    delivered, late, seconds, lost, rested, held, wasted = (weights @ each for each in measured[:-1])
+    delivered, late, seconds, lost, rested, wasted = (weights @ each for each in measured[:-1])
     delays = np.tensordot(weights, measured.delays, axes=1)
     per_message, per_late = 1.0 / np.maximum(delivered, 1e-9), 1.0 / np.maximum(late, 1e-9)
     mean, p95 = seconds * per_late, _p95(delays, lost)
     lateness = late * per_message * (mean + p95 / PER_P95) / 2.0 + rested * per_message
-    score = lateness / MINUTE + (MINUTES_AN_ATTEMPT * wasted + MINUTES_HELD_BACK * held) * per_message
+    score = lateness / MINUTE + MINUTES_AN_ATTEMPT * wasted * per_message
     mailed = delivered > 0.0
     return Scored(*(np.where(mailed, each, 0.0) for each in (score, mean, p95, wasted * per_message, lost * per_late)))
 
