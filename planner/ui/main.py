@@ -14,6 +14,7 @@ def main() -> None:
     """Draw the page that is open: questions at its side, the bars of what is being done on top."""
     st.set_page_config(page_title="Warmup planner", layout="wide", initial_sidebar_state=410)
     state.open_link()
+    state.awaited()
     # asked outside the page, so that the answers outlive it
     asked = questions.ask()
     pages = [

@@ -130,9 +130,9 @@ def _edited(order: state.Order, plan: wp.Plan) -> Shown:
     job = state.ask(
         "forecast", name, lambda report: base.forecast.rescheduled(schedule, progress=partly(report, "simulating"))
     )
-    full = job is not None and not job.running and job.error is None
-    forecast = job.result if full and job is not None else after
-    return Shown(order, plan, base, replace(base, schedule=schedule, forecast=forecast), before, after, full)
+    forecast = waiting.result("forecast", job)
+    full = forecast is not None
+    return Shown(order, plan, base, replace(base, schedule=schedule, forecast=forecast or after), before, after, full)
 
 
 def glance(order: state.Order, plan: wp.Plan, schedule: wp.Schedule) -> wp.Forecast:

@@ -63,6 +63,7 @@ class _Visit:
     sheet: tuple[Name, wp.Sender, pd.DataFrame] | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
     stopped: dict[str, Name] = field(default_factory=dict)
+    awaited: set[str] = field(default_factory=set)
     parts: dict[Name, int] = field(default_factory=dict)
     wishes: set[str] = field(default_factory=set)
     last: Any = None
@@ -430,6 +431,18 @@ def news(jobs: Mapping[str, Job]) -> bool:
     more = any(visit.parts.get(name, n) != n for name, n in parts.items())
     visit.parts = parts
     return more
+
+
+def await_(what: str) -> None:
+    """Note that the page is drawn without the result of a job."""
+    _visit().awaited.add(what)
+
+
+def awaited() -> set[str]:
+    """Tell, once, without the results of which jobs the page was drawn."""
+    visit = _visit()
+    awaited, visit.awaited = visit.awaited, set()
+    return awaited
 
 
 def stay(jobs: Mapping[str, Job]) -> None:

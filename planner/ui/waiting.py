@@ -35,6 +35,7 @@ def result(what: str, job: Job | None, meanwhile: str = "") -> Any:
         return None
     job.wait(MOMENT_SECONDS)  # what is nearly there need not flicker
     if job.running or job.given_up:
+        state.await_(what)
         return None
     if job.error is not None:
         st.warning(plain(str(job.error)), title=f"{LABELS[what]} failed. {meanwhile}")
@@ -54,6 +55,8 @@ def so_far(what: str, name: Name, job: Job | None) -> Any:
 def bars(place: Any) -> None:
     """Show what is being done for this visit, with a button each that stops it."""
     jobs = state.running()
+    if state.awaited() - set(jobs):  # done since the page looked for its result
+        st.rerun()
     if not jobs:
         return
     rows = {}

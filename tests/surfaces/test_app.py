@@ -1,6 +1,8 @@
 """The app without a browser: what a visit shows first, and what happens after each kind of answer."""
 
+import io
 import re
+import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,14 +13,28 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import planner as wp
-from planner.ui import state, widgets, wording
+from planner.ui import results, state, widgets, wording
+from planner.ui.jobs import Job
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "data" / "examples"
 
 
+PATIENCE_SECONDS = 300
+
+
 def visit():
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
+    return settled(AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_SECONDS).run())
+
+
+def settled(app):
+    """Wait for the jobs of a visit, as the page's own clock would."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while any(button.label == "Stop" for button in app.button):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        app.run()
+    return app
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +80,7 @@ def charts(app):
 def test_first_look_is_the_example_s_plan(first):
     assert not first.exception
     assert not first.error
-    plan = first.session_state["visit"].last_plan
+    plan = first.session_state["visit"].last.plan
     assert plan.sender == wp.Sender.load(EXAMPLES / "newsletter.yaml")
     assert sentence(first) == plan.headline()
     assert sentence(first).startswith("100,000 a day")
@@ -116,7 +132,7 @@ def test_what_is_a_guess_is_called_one(first):
 
 def test_another_volume_gives_another_plan(first):
     app = visit()
-    volume(app).set_value("50,000").run()
+    settled(volume(app).set_value("50,000").run())
     assert not app.exception
     assert sentence(app).startswith("50,000 a day")
     assert sentence(app) != sentence(first)
@@ -145,7 +161,7 @@ def test_several_wrong_answers_are_each_said_once():
 
 def test_other_example():
     app = visit()
-    app.sidebar.selectbox[0].select("weekly-newsletter").run()
+    settled(app.sidebar.selectbox[0].select("weekly-newsletter").run())
     assert not app.exception
     assert volume(app).value == "20,000"
     assert sentence(app).startswith("20,000 a send")
@@ -154,7 +170,7 @@ def test_other_example():
 
 def test_another_risk_gives_another_plan(first):
     app = visit()
-    app.main.select_slider[0].set_value(0.05).run()
+    settled(app.main.select_slider[0].set_value(0.05).run())
     assert not app.exception
     assert sentence(app).startswith("100,000 a day")
     assert table(app)["Messages"].sum() != table(first)["Messages"].sum()
@@ -162,7 +178,7 @@ def test_another_risk_gives_another_plan(first):
 
 def test_other_table_beside_the_plan():
     app = visit()
-    app.main.selectbox[0].select("onesignal").run()
+    settled(app.main.selectbox[0].select("onesignal").run())
     assert not app.exception
     assert "OneSignal" in charts(app)[0].proto.spec
 
@@ -176,11 +192,13 @@ def test_data_behind_a_figure():
 def test_stop_keeps_the_plan_before():
     app = visit()
     before = sentence(app)
-    sender = wp.Sender.load(EXAMPLES / "newsletter.yaml").changed({"target.volume": "90000"})
-    app.session_state["visit"].stopped = sender.fingerprint()
     volume(app).set_value("90000").run()
+    next(button for button in app.button if button.label == "Stop").click().run()
     assert sentence(app) == before
     assert app.warning[0].proto.title == "Stopped"
+    assert not app.session_state["visit"].jobs.keys() & {"plan"}
+    next(button for button in app.button if button.label == "Plan it after all").click().run()
+    assert sentence(settled(app)).startswith("90,000 a day")
 
 
 # --- each input reaches its field
@@ -189,10 +207,18 @@ def test_stop_keeps_the_plan_before():
 @pytest.fixture
 def at_once(first, monkeypatch):
     """Every sender gets the first plan, so that only the answers take time."""
-    plan = first.session_state["visit"].last_plan
-    monkeypatch.setattr(wp, "optimize", lambda sender, progress=None: plan)
-    monkeypatch.setattr(state._shelf(), "get", lambda name, make: make())
-    monkeypatch.setattr(state, "_judged", lambda *_: state.Judged(NO_DAYS, ""))
+    plan = first.session_state["visit"].last.plan
+    made = {"plan": plan, "table": results.Judged(NO_DAYS, "")}
+
+    def ask(what, name, work):
+        job = Job(name, None)
+        job.result = made[what]
+        job.finish()
+        return job
+
+    monkeypatch.setattr(state, "ask", ask)
+    monkeypatch.setattr(state, "at_once", lambda name, work: plan.forecast)
+    return made
 
 
 NO_DAYS = pd.DataFrame({"date": [], "volume": [], "p_deferred": []})
@@ -317,19 +343,17 @@ def test_wrong_tables_are_refused_in_words(edits, message):
     assert sentence(app)
 
 
-@pytest.mark.usefixtures("at_once")
-def test_wishes_that_cannot_be_met_are_answered(first, monkeypatch):
-    plan = first.session_state["visit"].last_plan
+def test_wishes_that_cannot_be_met_are_answered(at_once):
     answer = SimpleNamespace(text="The target is above the list.", remedy="Lower it.")
-    monkeypatch.setattr(wp, "optimize", lambda sender, progress=None: replace(plan, answers=(answer,)))
+    at_once["plan"] = replace(at_once["plan"], answers=(answer,))
     assert "The target is above the list. Lower it." in shown(visit())
 
 
 @pytest.mark.usefixtures("at_once")
-def test_undo_forgets_all_edits():
+def test_undo_forgets_all_answers():
     app = visit()
     volume(app).set_value("70000").run()
-    next(button for button in app.sidebar.button if button.label == "Undo all edits").click().run()
+    next(button for button in app.sidebar.button if button.label == "Undo all answers").click().run()
     assert volume(app).value == "100,000"
 
 
@@ -371,16 +395,12 @@ def test_sender_can_be_saved_and_opened_again(upload):
     assert state.base() == wp.Sender.load(EXAMPLES / "shop-migration.yaml")
 
 
-def test_list_of_addresses_is_counted_and_the_rest_kept(upload):
-    state.count_list(upload(b"ann@gmail.com\nbo@gmail.com\ncy@example.org\n"))
+def test_counted_list_becomes_the_audience(upload):
+    counted = wp.read_audience(io.BytesIO(b"ann@gmail.com\nbo@gmail.com\ncy@example.org\n"))
+    state.take_audience(counted)
     assert state.base().audience.providers == {"gmail": 2.0, "other": 1.0}
     assert state.base().audience.size == 3
     assert state.base().target.volume == 100_000
-
-
-def test_list_that_is_none_is_refused(upload):
-    state.count_list(upload(b"PK\x03\x04\xff\xfe"))
-    assert "no plain text" in str(state.refused("list"))
 
 
 # --- hostile text
@@ -426,11 +446,3 @@ def test_state_stays_in_its_module():
 def test_problems_find_their_input(field, place):
     places = dict.fromkeys(["", "target.volume", "audience.segments", "history.domain"])
     assert widgets._nearest(field, places) == place
-
-
-def test_results_are_kept_but_not_for_ever(monkeypatch):
-    monkeypatch.setattr(state, "KEPT_RESULTS", 2)
-    shelf, made = state._Shelf(), []
-    for name in ("a", "b", "a", "c", "a", "b"):
-        shelf.get((name,), lambda name=name: made.append(name))
-    assert made == ["a", "b", "c", "b"]  # the least used is forgotten
