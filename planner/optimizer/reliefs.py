@@ -247,7 +247,7 @@ def _earlier(sender: Sender) -> Iterator[Relief]:
         if (sender.target.by - sender.start).days + 7 * weeks > MAX_DAYS:
             return
         start = (sender.start - timedelta(weeks=weeks)).isoformat()
-        text = f"Start {'a week' if weeks == 1 else f'{weeks} weeks'} earlier."
+        text = f"Start {'a week' if weeks == 1 else 'two weeks'} earlier."
         yield Relief(f"start_{weeks}", text, {"start": start})
 
 
