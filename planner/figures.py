@@ -333,6 +333,7 @@ def tornado(frame: pd.DataFrame) -> Figure:
                     [f"{value:,.4g} {_text(unit)}", _text(confidence)]
                     for value, unit, confidence in zip(frame[end], frame["unit"], frame["confidence"], strict=True)
                 ],
+                opacity=0.8,  # both may lie on one side
                 marker={"color": PALETTE[number], "pattern": {"shape": PATTERNS[number]}},
                 hovertemplate="%{y}: %{x:+.0f} days at %{customdata[0]} (%{customdata[1]})",
             )

@@ -83,9 +83,10 @@ class Explanation:
     def binding(self) -> pd.DataFrame:
         """What holds each provider's ramp back, phase by phase: provider, first, last (dates), kind, text.
 
-        Kinds are 'gate', 'demand' where nothing holds it, the respects of `binding.RESPECTS`, such as 'cold_allowance',
-        'growth' or 'hourly_share', the sender's own limits ('frequency_caps', 'complaint_limit', 'hard_bounce_limit',
-        'capacity'), and 'segment' where the most engaged segment is used up.
+        Kinds are 'gate', 'demand' where nothing holds it, the respect in which the binding worlds are strict
+        ('cold_allowance', 'growth', 'fading' of growth with volume, 'hourly_share', 'history', 'cooling' of what is
+        established, 'authentication', 'complaints', 'hard_bounces'), the sender's own limits ('frequency_caps',
+        'complaint_limit', 'hard_bounce_limit', 'capacity'), and 'segment' where the most engaged segment is used up.
         """
         return self._frame("binding", self.binding_rows)
 
@@ -280,7 +281,7 @@ def _widest(rows: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
 
 
 def _assumption_text(row: Mapping[str, Any], arrives: bool) -> str:
-    what = f"{row['title']} of {catalogue().provider(row['provider']).name}"
+    what = f"{row['title']}, {catalogue().provider(row['provider']).name}"
     if row["swing"] == 0:
         return f"{what}: the date does not hang on it."
     ends = [f"{effect_text(row[f'days_{end}'], arrives)} at {_number(row[end])}" for end in ("low", "high")]

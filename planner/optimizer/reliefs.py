@@ -27,11 +27,11 @@ MANY_WEEKDAYS = 5
 WEEKS_EARLIER = (1, 2)
 SURE = 0.8
 MOST_IPS = 1000
-LARGE = 500
-"""Providers times send days from which reliefs are screened first."""
+LARGE, ENOUGH = 500, 1_300
+"""Providers times send days: from where on reliefs are screened first, and how much of it is solved of those that
+are."""
 MOST_SCREENED = 4
 """So many providers, the latest, say whether a relief is promising."""
-MOST_OTHERS = 2
 _ASKED_FOR = ("ip", "missing_", "start_", "old_path", "risk_down")
 _NOISE = 1.15
 """A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
@@ -78,13 +78,13 @@ def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it.
     """
     sender = base.plan.sender
-    n_sends = int(sender.send_mask(base.n_days).sum())
-    if len(base.order) * n_sends <= LARGE:
+    size = len(base.order) * int(sender.send_mask(base.n_days).sum())
+    if size <= LARGE:
         return wanted
     usual = _planned(base, sender)
     others = [each for each in wanted if not each.name.startswith(_ASKED_FOR)]
     shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
-    best = sorted(others, key=lambda each: (-shift[each.name], each.name == "risk_up"))[:MOST_OTHERS]
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name == "risk_up"))[: max(1, ENOUGH // size)]
     return [each for each in wanted if each not in others or each in best]
 
 
@@ -247,7 +247,7 @@ def _earlier(sender: Sender) -> Iterator[Relief]:
         if (sender.target.by - sender.start).days + 7 * weeks > MAX_DAYS:
             return
         start = (sender.start - timedelta(weeks=weeks)).isoformat()
-        text = f"Start {'a week' if weeks == 1 else f'{weeks} weeks'} earlier."
+        text = f"Start {'a week' if weeks == 1 else 'two weeks'} earlier."
         yield Relief(f"start_{weeks}", text, {"start": start})
 
 

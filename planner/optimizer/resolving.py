@@ -138,8 +138,8 @@ def arrival(base: Base, sender: Sender, risk: str | float, slower: Floats, until
             if low < shown or shown >= horizon:
                 break
             shown, stale = min(horizon, 2 * shown), again
-        if low == median(np.where(solved, reached, latest), weights):
-            break
+        if median(np.where(solved, reached, latest), weights) < low + 1.0 or not np.isfinite(low):
+            break  # days are whole
         n_next = _MORE
     return Arrival(median(reached, weights), reached)
 

@@ -50,8 +50,9 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
     wanted = [(p, parameter) for p in base.order[: min(base.n_decisive, MOST_PROVIDERS)] for parameter in DECISIVE]
     for i, (p, parameter) in enumerate(wanted):
         name = sender.provider_names[p]
-        tell(i / len(wanted), f"Asking what hangs on {PARAMETER_INFO[parameter].title.lower()} of {name}")
-        prior = _facts(base).provider(name).priors[parameter]
+        provider = _facts(base).provider(name)
+        tell(i / len(wanted), f"Moving an assumption: {PARAMETER_INFO[parameter].title}, {provider.name}")
+        prior = provider.priors[parameter]
         points = _points(base, p, parameter)
         if points[0] >= points[1]:
             continue

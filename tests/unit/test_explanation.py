@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import planner as wp
-from planner.optimizer import planning, resolving
+from planner.optimizer import planning, reliefs, resolving
 from planner.optimizer.binding import binding_rows
 from planner.optimizer.envelope import tolerated_along
-from planner.optimizer.reliefs import candidates, spread
+from planner.optimizer.reliefs import candidates, promising, spread
 from planner.optimizer.resolving import arrival, base_of, mailing_only
 from planner.simulation import layout
 from tests.certificates.worlds import CALM, FLOOR, RISE, known, sender, tolerated
@@ -248,6 +248,18 @@ def test_nobody_waits_for_a_closed_gate():
     found = arrival(base, plan.sender.changed({"n_ips": 4}), plan.risk, np.ones(2), 0, lambda share, text: None)
     assert found.days < base.days
     assert (found.reached[:, 1] == 0.0).all()
+
+
+def test_of_a_large_sender_s_reliefs_the_most_promising_are_solved(plan, monkeypatch):
+    base, wanted = base_of(plan), candidates(plan)
+    assert promising(base, wanted) == wanted
+    monkeypatch.setattr(reliefs, "LARGE", 0)
+    monkeypatch.setattr(reliefs, "ENOUGH", 1)
+    left = [relief.name for relief in promising(base, wanted)]
+    always = {"ip", "missing_ptr", "start_1", "start_2", "risk_down"}
+    assert always < set(left)
+    assert len(left) == len(always) + len({"old_path"} & set(left)) + 1
+    assert "dkim" in left  # which is missing, and gives the ramp most
 
 
 def test_tiny_senders_have_reliefs_too():
