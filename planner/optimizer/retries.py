@@ -486,7 +486,7 @@ def _sensitivity(advice: RetryAdvice, tell: Progress) -> Iterator[dict[str, Any]
         half = len(advice.beliefs) // 2 or 1
         fixed = _fixed(advice.beliefs, {"rejection_cost": cost})
         parts = (fixed.scenarios(0, half), fixed.scenarios(len(fixed) - half, len(fixed)))
-        seeds = (_seed(advice.seed, f"sensitivity {cost}"), _seed(advice.seed, f"sensitivity luck {cost}"))
+        seeds = (_seed(advice.seed, "sensitivity"), _seed(advice.seed, "sensitivity luck"))  # the same for every cost
         on, fresh = (
             retry_search.bench(sender, advice.schedule, part, advice.reaction, seed, names)
             for part, seed in zip(parts, seeds, strict=True)

@@ -101,10 +101,13 @@ STARTS = (
     Knobs(limit=2 * HOUR, growth=2.0, cap=24 * HOUR, lifetime=5 * DAY),
 )
 
+LIFETIMES = (2 * DAY, 3 * DAY, 5 * DAY)
+"""The model draws no outage of a day and more, against which a queue must hold out: no shorter ones are tried."""
+
 FULL = Grid(
     STARTS,
     {
-        "lifetime": (DAY, 2 * DAY, 3 * DAY, 5 * DAY),
+        "lifetime": LIFETIMES,
         "cap": (HOUR, 2 * HOUR, 4 * HOUR, 8 * HOUR, 12 * HOUR, 24 * HOUR),
         "growth": (1.0, 1.5, 2.0, 3.0),
         "limit": tuple(x * MINUTE for x in (5, 10, 15, 30, 60, 120, 240, 480, 720)),
@@ -122,7 +125,7 @@ QUICK = Grid(
     {
         "limit": tuple(x * MINUTE for x in (5, 15, 60, 120)),
         "greylisting": (5 * MINUTE, 15 * MINUTE),
-        "lifetime": (DAY, 2 * DAY, 3 * DAY),
+        "lifetime": LIFETIMES[:2],
     },
     1,
     (),
