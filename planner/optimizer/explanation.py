@@ -119,7 +119,7 @@ class Explanation:
     def summary(self) -> str:
         """Say what holds the plan back, what would help most, and what to find out first."""
         lines = [row["text"] for row in self.binding_rows if row["provider"] == self.holds_back]
-        helps = [row for row in self.relief_rows if row["days"] < 0]
+        helps = [row for row in self.relief_rows if row["days"] < 0 and not row["name"].startswith("missing_")]
         lines += [f"{row['text'].removesuffix('.')}: {row['effect']}{self._chance_text(row)}." for row in helps[:3]]
         if self.relief_rows and not helps:
             lines.append("Nothing that was tried brings the date nearer.")
