@@ -243,14 +243,15 @@ class Plan:
     def to_frame(self) -> pd.DataFrame:
         """Return one row per provider and date.
 
-        Columns: provider, date, volume (planned), per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves
-        of it), p_421, p_421_q90, risk_of_wrong_day.
+        Columns: provider, date, volume (planned), overflow (what the day asks for beyond it: left to the old path, say),
+        per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves of it), p_421, p_421_q90, risk_of_wrong_day.
         """
         sent = self.forecast.to_frame("injected")
         p_421 = self.forecast.p_421()
         volume = self.schedule.total
         frame = sent[["provider", "date"]].copy()
         frame["volume"] = volume.ravel().astype(int)
+        frame["overflow"] = np.maximum(0.0, self.sender.demand(volume.shape[1]) - volume).ravel().astype(int)
         frame["per_hour"] = np.ceil(volume / self.sender.window_hours).ravel().astype(int)
         for column in ("q10", "q50", "q90"):
             frame[f"sent_{column}"] = sent[column]

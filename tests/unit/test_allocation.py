@@ -163,6 +163,10 @@ def test_plan_says_whom_and_when():
     whom, when, one = plan.recipients(day), plan.slots(day), plan.tomorrow(day)
     assert whom["messages"].sum() == when["messages"].sum() == one["messages"].sum() > 0
     assert set(whom["segment"]) <= {"engaged", "sleepy"}
+    frame = plan.to_frame()
+    wanted = plan.sender.demand(len(plan.schedule.dates)).ravel()
+    assert_array_equal(frame["volume"] + frame["overflow"], wanted)
+    assert frame["overflow"].iloc[0] > 0
     by_slot = when[when["provider"] == "gmail"]["messages"].to_numpy()
     assert by_slot.max() - by_slot.min() <= 1  # never a blast
     assert when["slot_start"].iloc[0] == "08:00"
