@@ -669,7 +669,7 @@ def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
     parts = [
         explanation.summary(),
         _table(("what holds it back", ""), held, left=2),
-        _table(("what would help", "the target", *deadline), helps, left=2),
+        _table(("what would help", "the target", *deadline), helps, left=2) + f"\n{explanation.note()}",
         _table(("find out first", "", "unit", "confidence", "10 %", "days", "90 %", "days"), hangs, left=4),
     ]
     tables = (rows for rows in ([()], held, helps, hangs))

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 OnPart = Callable[["Explanation"], None]
 """Called with what is explained so far."""
 
+STEPS = (
+    "Measured by planning again. A balanced plan chooses each provider's risk in steps, so that a change can move "
+    "the date by a few days in either direction through another choice."
+)
+"""How far to trust the days of a relief."""
+
 MOST_USELESS = 3
 """So many reliefs are listed that change nothing."""
 
@@ -125,6 +131,10 @@ class Explanation:
             lines.append("Nothing that was tried brings the date nearer.")
         lines += [f"Find this out first. {row['text']}" for row in self.assumption_rows[:1] if row["swing"] > 0]
         return "\n".join(lines or ["Nothing holds the plan back."])
+
+    def note(self) -> str:
+        """Say how far to trust the days of the reliefs."""
+        return STEPS
 
     def plot(self, what: str = "reliefs") -> Figure:
         """Return a Plotly figure, not yet shown: 'reliefs', or 'assumptions' as a tornado."""
