@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from planner.figures import DEFERRED_ABOVE
@@ -12,11 +13,6 @@ from planner.ui import edits, planned, state, wording
 from planner.ui.planned import Shown
 from planner.ui.wording import plain, prose, provider_name
 from planner.vocabulary import in_100, short_day
-
-if TYPE_CHECKING:
-    from datetime import date
-
-    import planner as wp
 
 HEIGHT = 420
 LIKELY = "Likely throttled"
@@ -31,6 +27,7 @@ def days(made: Shown) -> None:
     _table(made)
     _buttons(made)
     _verdict(made)
+    _likely(made)
     if state.edited_just_now():
         st.rerun()
 
@@ -63,9 +60,7 @@ def _table(made: Shown) -> None:
     frame = edits.sheet(sender, below)
     state.show_sheet(made.order.name(), sender, frame)
     names = {name: provider_name(name) for name in frame.columns}
-    likely = _likely(made.edited)
-    shown = frame.assign(**{LIKELY: [likely.get(day, "") for day in frame.index]})
-    shown.index = [short_day(day, sender.start) for day in frame.index]
+    shown = frame.set_axis([short_day(day, sender.start) for day in frame.index])
     most = sender.demand(len(below.dates)).max(axis=1)
     columns: dict[str, Any] = {
         name: st.column_config.NumberColumn(
@@ -74,7 +69,6 @@ def _table(made: Shown) -> None:
         for (name, title), limit in zip(names.items(), most, strict=True)
     }
     columns["_index"] = st.column_config.TextColumn("Day", disabled=True)
-    columns[LIKELY] = st.column_config.TextColumn(LIKELY, disabled=True, width="medium", help=prose("likely"))
     widget = state.key(f"days {history.edition} {abs(hash(made.order.name()))}")
     st.data_editor(
         shown,
@@ -88,16 +82,28 @@ def _table(made: Shown) -> None:
     )
 
 
-def _likely(plan: wp.Plan) -> dict[date, str]:
-    """Name for each day who is likely to throttle it, the most likely first."""
-    forecast = plan.forecast
+def _likely(made: Shown) -> None:
+    """Mark who is likely to throttle which day; beside the table, which must not change under people's hands."""
+    forecast, cells = made.edited.forecast, made.history.now.cells
     chance = np.einsum("s,spd->dp", forecast.weights, forecast.wrong_days().astype(float))
-    names = [provider_name(name) for name in forecast.providers]
-    said = {}
-    for day, row in zip(forecast.days, chance, strict=True):
-        likely = [p for p in np.argsort(-row) if row[p] > DEFERRED_ABOVE]
-        said[day] = ", ".join(f"{names[p]} {in_100(float(row[p]))}" for p in likely)
-    return said
+    rows = {
+        short_day(day, forecast.days[0]): {
+            plain(provider_name(name)): _mark(float(share), day in cells.get(name, {}))
+            for name, share in zip(forecast.providers, shares, strict=True)
+        }
+        for day, shares in zip(forecast.days, chance, strict=True)
+        if (shares > DEFERRED_ABOVE).any()
+    }
+    st.caption(f"**{LIKELY}.** {prose('likely')}" if rows else prose("unlikely"))
+    if rows:
+        table = pd.DataFrame.from_dict(rows, orient="index").reset_index(names="Day")
+        st.dataframe(table, hide_index=True, height=min(250, 38 + 35 * len(table)), alt=f"{LIKELY}: days and providers")
+
+
+def _mark(share: float, edited: bool) -> str:
+    """Say a chance where it is one, and whether somebody set the cell."""
+    text = f"✕ {in_100(share)}" if share > DEFERRED_ABOVE else ""
+    return f"{text} ✎" if edited else text
 
 
 def _buttons(made: Shown) -> None:
