@@ -52,12 +52,28 @@ def tomorrow(plan: wp.Plan) -> None:
             f"{'First send day' if day == plan.first_day() else 'To send on'}, {day_text(day)}",
             anchor=False,
         )
-    frame = wording.named(plan.tomorrow(day))
-    frame.columns = ["Provider", "Messages", "At most per hour"]
-    shown = frame.assign(Provider=frame["Provider"].map(plain))  # cells are Markdown
-    st.table(shown.style.format("{:,.0f}", subset=list(frame.columns[1:])), border="horizontal", hide_index=True)
+    frame = _lists(plan, day)
+    shown = frame.assign(Provider=frame["Provider"].map(plain)).rename(columns=plain)  # cells and titles are Markdown
+    st.table(shown.style.format("{:,.0f}", subset=list(shown.columns[1:])), border="horizontal", hide_index=True)
     _pace(plan, int(frame["Messages"].sum()))
-    _copies(frame, day)
+    _copies(plan, frame, day)
+
+
+def _lists(plan: wp.Plan, day: date) -> pd.DataFrame:
+    """Messages of a day by provider, and whom they go to: a column per segment that gets any, most engaged first."""
+    frame = plan.tomorrow(day)
+    names = list(frame["provider"])
+    whom = plan.recipients(day).pivot(index="provider", columns="segment", values="messages").reindex(names).fillna(0)
+    frame = wording.named(frame)
+    frame.columns = ["Provider", "Messages", "At most per hour"]
+    if len(plan.schedule.segments) > 1:
+        for segment in plan.schedule.segments:
+            if segment in whom:
+                frame[f"To: {segment}"] = whom[segment].to_numpy()
+    if plan.sender.overflow == "old_path":
+        rest = plan.to_frame()
+        frame["On the old path"] = rest.loc[rest["date"] == day, "overflow"].to_numpy()
+    return frame
 
 
 def _pace(plan: wp.Plan, total: int) -> None:
@@ -68,12 +84,20 @@ def _pace(plan: wp.Plan, total: int) -> None:
     st.caption(plain(text))
 
 
-def _copies(frame: pd.DataFrame, day: date) -> None:
+def _copies(plan: wp.Plan, frame: pd.DataFrame, day: date) -> None:
     with st.container(horizontal=True):
         with st.popover("Copy"):
             st.code(wording.tabbed(frame), language=None)
         name = f"send-{day.isoformat()}.csv"
         st.download_button("Download the day", wording.csv(frame), name, "text/csv", on_click="ignore")
+        st.download_button(
+            "By quarter hour",
+            lambda: wording.csv(plan.slots(day)),
+            f"slots-{day.isoformat()}.csv",
+            "text/csv",
+            on_click="ignore",
+            help="When to hand how many messages over: evenly, never a blast at the top of the hour.",
+        )
 
 
 def ramp(made: Shown) -> None:
