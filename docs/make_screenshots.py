@@ -23,7 +23,7 @@ DRAWN = """
     () => document.querySelectorAll(".js-plotly-plot .main-svg").length >= 6
         && document.querySelector("[data-testid=stTable] table")
         && document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning"
-        && !document.querySelector("[data-testid=stSkeleton]")
+        && !document.querySelector("[data-testid=stSkeleton], [data-testid=stProgress]")
 """
 
 

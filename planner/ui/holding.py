@@ -11,7 +11,7 @@ from planner import figures
 from planner.ui import state, waiting, widgets, wording
 from planner.ui.planned import Shown
 from planner.ui.wording import plain, prose, provider_name
-from planner.vocabulary import in_100, short_day
+from planner.vocabulary import in_100
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def back(made: Shown) -> None:
         return
     binds, helps = st.columns(2, gap="large")
     with binds:
-        _binding(made.plan, explained)
+        _binding(explained)
     with helps:
         _reliefs(explained)
     if explained.assumption_rows:
@@ -52,7 +52,7 @@ def explained(plan: wp.Plan, report: Progress) -> Any:
     return wp.explain(plan, progress=report, on_part=report.so_far)
 
 
-def _binding(plan: wp.Plan, explained: Any) -> None:
+def _binding(explained: Any) -> None:
     """Show for each provider what binds when; the one that arrives last first."""
     frame = explained.binding
     first = [explained.holds_back] if explained.holds_back else []
@@ -63,15 +63,8 @@ def _binding(plan: wp.Plan, explained: Any) -> None:
         key=state.key("binding"),
         persist_state="session",
     )
-    rows = frame[frame["provider"] == who]
-    start = plan.schedule.dates[0]
-    lines = [f"**{_span(row.first, row.last, start)}** {plain(str(row.text))}" for row in rows.itertuples()]
+    lines = [plain(str(text)) for text in frame.loc[frame["provider"] == who, "text"]]
     st.markdown("\n\n".join(lines) or "Nothing: it is at its target from the start.")
-
-
-def _span(first: Any, last: Any, start: Any) -> str:
-    one, other = short_day(first, start), short_day(last, start)
-    return one if one == other else f"{one} – {other}"
 
 
 def _reliefs(explained: Any) -> None:

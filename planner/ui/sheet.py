@@ -88,7 +88,7 @@ def _likely(made: Shown) -> None:
     chance = np.einsum("s,spd->dp", forecast.weights, forecast.wrong_days().astype(float))
     rows = {
         short_day(day, forecast.days[0]): {
-            plain(provider_name(name)): _mark(float(share), day in cells.get(name, {}))
+            provider_name(name): _mark(float(share), day in cells.get(name, {}))
             for name, share in zip(forecast.providers, shares, strict=True)
         }
         for day, shares in zip(forecast.days, chance, strict=True)

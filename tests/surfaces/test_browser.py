@@ -328,6 +328,7 @@ def test_phone_scrolls_one_way_and_begins_with_the_sentence(browser, server):
         if name != "Plan":
             page.get_by_test_id("stExpandSidebarButton").click()
             page.get_by_role("link", name=name, exact=True).click()
+            page.get_by_role("button", name="Collapse sidebar").click()
             expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible(timeout=1000 * FIRST_SECONDS)
             settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
