@@ -342,7 +342,6 @@ def _kind_and_rest(asked: Questions) -> None:
     )
     asked.take("overflow", overflow)
     asked.take("capacity", widgets.number("capacity", asked.old("capacity"), empty="no limit"))
-    asked.take("capacity", widgets.number("capacity", asked.old("capacity"), empty="no limit"))
 
 
 def _special(asked: Questions) -> None:
