@@ -3,6 +3,7 @@
 import io
 import re
 import time
+import zipfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import planner as wp
-from planner.ui import results, state, widgets, wording
+from planner.ui import overlay, results, state, widgets, wording
 from planner.ui.jobs import Job
 
 ROOT = Path(__file__).parents[2]
@@ -446,3 +447,70 @@ def test_state_stays_in_its_module():
 def test_problems_find_their_input(field, place):
     places = dict.fromkeys(["", "target.volume", "audience.segments", "history.domain"])
     assert widgets._nearest(field, places) == place
+
+
+# --- assumptions
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Type points over Gmail's daily growth, as the table's callback gets them."""
+    monkeypatch.setattr(state.st, "session_state", {})
+    priors = wp.catalogue().provider("gmail").priors
+    frame = pd.DataFrame({name: priors["daily_growth"].model_dump() for name in ["daily_growth"]}).T
+    state.show_priors("gmail", frame[["low", "typical", "high"]])
+
+    def over(**points):
+        state.st.session_state["table"] = {"edited_rows": {0: points}}
+        state.take_priors("table")
+
+    return over
+
+
+def test_changed_assumptions_are_kept_until_they_are_the_catalogue_s_again(typed):
+    growth = wp.catalogue().provider("gmail").priors["daily_growth"]
+    typed(low=1.05)
+    assert state.priors() == {"gmail": {"daily_growth": {"low": 1.05, "typical": growth.typical, "high": growth.high}}}
+    order = state.order(wp.Sender.load(EXAMPLES / "newsletter.yaml"))
+    assert order.priors == state.priors()
+    typed(low=growth.low)
+    assert state.priors() == {}
+
+
+def test_impossible_assumptions_are_said_and_not_used(typed):
+    typed(low=1.05)
+    typed(low=9.0)
+    assert "Gmail" in str(state.refused("assumptions"))
+    assert state.priors()["gmail"]["daily_growth"]["low"] == 1.05
+    typed(low=1.06)
+    assert state.refused("assumptions") is None
+
+
+def test_downloaded_assumptions_lie_over_the_catalogue(tmp_path):
+    greylisting = {"low": 0.01, "typical": 0.1, "high": 0.3}
+    changes = {
+        "gmail": {
+            "daily_growth": {"low": 1.1, "typical": 1.2, "high": 1.4},
+            "greylisting_probability": greylisting,
+        },
+        "yahoo": {"ip_weight": {"low": 0.5, "typical": 0.5, "high": 0.5}},
+    }
+    content = overlay.archive(changes)
+    assert content == overlay.archive(changes)
+    zipfile.ZipFile(io.BytesIO(content)).extractall(tmp_path)
+    own, usual = wp.catalogue(tmp_path), wp.catalogue()
+    assert own.providers["gmail"].priors["daily_growth"].typical == 1.2
+    assert own.providers["yahoo"].priors["ip_weight"].shape == "fixed"
+    expected = usual.changed(changes)
+    for name in ("gmail", "yahoo", "microsoft"):
+        assert own.providers[name].priors == expected.providers[name].priors
+
+
+# --- the table of one's own
+
+
+def test_own_table_is_kept_over_pages_and_dropped(upload):
+    state.keep_table(upload(b"date,gmail\n", "mine.csv"))
+    assert state.own_table() == ("mine.csv", b"date,gmail\n")
+    state.drop_table()
+    assert state.own_table() is None

@@ -167,12 +167,12 @@ def test_stop_keeps_the_plan_before(browser, server):
 # --- the schedule
 
 
-def type_into_first_cell(page: Page, text: str, row: int = 0) -> float:
-    """Type over a number in the first column of the schedule; returns when it was done, for a stop watch."""
+def type_into_first_cell(page: Page, text: str, row: int = 0, x: int = 140) -> float:
+    """Type over a number in the first table, first in its first column; returns when it was done, for a stop watch."""
     table = page.get_by_test_id("stMain").get_by_test_id("stDataFrame").first
     table.scroll_into_view_if_needed()
     page.wait_for_timeout(300)
-    table.click(position={"x": 140, "y": 52 + 35 * row})
+    table.click(position={"x": x, "y": 52 + 35 * row})
     page.wait_for_timeout(300)
     field = page.locator("#portal input")
     if not field.count():  # a click into the cell that was chosen last opens it
@@ -287,6 +287,20 @@ def test_broken_link_is_said_and_the_example_opened(browser, server):
     page = opened(browser, f"{server}/?s=1eNqbroken")
     expect(page.get_by_test_id("stSidebar").get_by_role("alert")).to_contain_text("The link is damaged")
     expect(sentence(page)).to_contain_text("100,000 a day")
+    page.close()
+
+
+def test_a_changed_assumption_moves_the_plan_and_goes_with_the_link(browser, server):
+    page = opened(browser, server)
+    open_page(page, "Assumptions")
+    type_into_first_cell(page, "30", x=250)  # low of the cold allowance
+    expect(page.get_by_text("You changed: Gmail cold allowance")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    expect(page.get_by_text("With the catalogue's")).to_be_visible()
+    page.get_by_role("link", name="Plan", exact=True).click()
+    expect(page.get_by_text("with 1 changed assumption")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    page.reload()
+    expect(page.get_by_text("with 1 changed assumption")).to_be_visible(timeout=1000 * FIRST_SECONDS)
     page.close()
 
 

@@ -384,3 +384,28 @@ def test_a_tornado_has_a_bar_for_each_end():
 def test_nothing_explained_is_said():
     for figure in (figures.reliefs(RELIEFS[:0]), figures.tornado(HANGS[:0])):
         assert figure.layout.annotations[0].text == "Nothing to show"
+
+
+def test_densities_have_a_scale_each_and_own_ones_beside():
+    row = {"parameter": "a", "title": "A <b>", "own": False, "shape": "lognormal", "unit": "h"}
+    row |= {"low": 1.0, "typical": 10.0, "high": 100.0}
+    curve = [row | {"value": x, "density": y} for x, y in ((1.0, 0.2), (10.0, 1.0), (100.0, 0.2))]
+    own = [one | {"own": True, "low": 2.0} for one in curve]
+    known = row | {
+        "parameter": "b",
+        "shape": "fixed",
+        "low": 5.0,
+        "typical": 5.0,
+        "high": 5.0,
+        "value": 5.0,
+        "density": 1.0,
+    }
+    figure = figures.densities(pd.DataFrame([*curve, *own, known]))
+    assert [trace.name for trace in figure.data] == ["Catalogue", "Yours", "Catalogue"]
+    assert [trace.line.dash for trace in figure.data] == ["solid", "dash", "solid"]
+    assert [trace.showlegend for trace in figure.data] == [True, True, False]
+    assert figure.layout.xaxis.type == "log"
+    assert list(figure.layout.xaxis.ticktext) == ["2", "10", "100"]
+    assert list(figure.data[2].x) == [5.0, 5.0]  # what is known is a line
+    assert "<b>" not in figure.layout.annotations[0].text.removeprefix("A &lt;b&gt;")
+    assert figures.densities(pd.DataFrame([row | {"value": 1.0, "density": 1.0}]).head(0)).layout.annotations
