@@ -7,8 +7,10 @@ and writes only with `--write`.
 from __future__ import annotations
 
 import argparse
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -102,10 +104,15 @@ def _advice(every: list[Judged]) -> Iterator[str]:
         yield from (f"- {each.example}, {', '.join(names)}: {text}" for text, names in texts.items())
 
 
+def _revision() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False).stdout.strip() or "unknown"
+
+
 _INTRODUCTION = """# Retry policies on fresh scenarios
 
-Written by `make proofs` on {scenarios:,} scenarios that no choice has seen. Every example is planned and searched; then
-all policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
+Written by `make proofs` on {day}, revision {revision}, on {scenarios:,} scenarios that no choice has seen. Every example is
+planned and searched; then all policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
 providers, with the standard error over the scenarios: less is better. What fails is listed as it is.
 A default counts as surely better beyond {sure:g} standard errors. Some give up within hours, which the model, without
 outages of a day, does not hold against them; the search tries no lifetime below two days.
@@ -126,7 +133,7 @@ def main(arguments: list[str] | None = None) -> bool:
     findings = [finding for each in every for finding in each.findings()]
     bullets = [f"- {'holds' if holds else '**fails**'}: {text}" for holds, text in findings]
     parts = [
-        _INTRODUCTION.format(scenarios=options.scenarios, sure=SURE),
+        _INTRODUCTION.format(day=date.today(), revision=_revision(), scenarios=options.scenarios, sure=SURE),
         *_table(every),
         "\n## What is advised\n",
         *_advice(every),
