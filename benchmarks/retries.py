@@ -111,11 +111,11 @@ def _revision() -> str:
 
 _INTRODUCTION = """# Retry policies on fresh scenarios
 
-Written by `make proofs` on {day}, revision {revision}, on {scenarios:,} scenarios that no choice has seen. Every example is
-planned and searched; then all policies are judged with its reaction. The table holds scores as shares of our default policy's, mean over the
-providers, with the standard error over the scenarios: less is better. What fails is listed as it is.
-A default counts as surely better beyond {sure:g} standard errors. Some give up within hours, which the model, without
-outages of a day, does not hold against them; the search tries no lifetime below two days.
+Written by `make proofs` on {day}, revision {revision}, on {scenarios:,} scenarios that no choice has seen. Every
+example is planned and searched; then all policies are judged with its reaction. The table holds scores as shares of our
+default policy's, mean over the providers, with the standard error over the scenarios: less is better. What fails is
+listed as it is. A default counts as surely better beyond {sure:g} standard errors. Some give up within hours, which the
+model, without outages of a day, does not hold against them; the search tries no lifetime below two days.
 """
 
 
