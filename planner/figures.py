@@ -556,7 +556,10 @@ def retry_trade_off(frame: pd.DataFrame) -> Figure:
     ring = {"symbol": "circle-open", "size": 24, "color": _ALARM, "line": {"width": 3}}
     x, y = list(chosen["wasted"]), _hours(chosen["mean_delay"])
     figure.add_trace(Scatter(x=x, y=y, mode="markers", marker=ring, showlegend=False, hoverinfo="skip"))
-    figure.update_xaxes(type="log", tickformat="", dtick="D2", rangemode="normal")
+    steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+    figure.update_xaxes(
+        type="log", tickformat="", tickvals=steps, ticktext=[f"{x:g}" for x in steps], rangemode="normal"
+    )
     ticks = {hours: text for hours, text in _HOURS.items() if hours <= 1.5 * max([1.0, *_hours(frame["mean_delay"])])}
     figure.update_yaxes(type="log", tickformat="", tickvals=list(ticks), ticktext=list(ticks.values()))
     return _told(figure, frame)

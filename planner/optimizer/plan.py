@@ -243,8 +243,9 @@ class Plan:
     def to_frame(self) -> pd.DataFrame:
         """Return one row per provider and date.
 
-        Columns: provider, date, volume (planned), overflow (what the day asks for beyond it: left to the old path, say),
-        per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves of it), p_421, p_421_q90, risk_of_wrong_day.
+        Columns: provider, date, volume (planned), overflow (what the day asks for beyond it, left to the old path,
+        say), per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves of it), p_421, p_421_q90,
+        risk_of_wrong_day.
         """
         sent = self.forecast.to_frame("injected")
         p_421 = self.forecast.p_421()

@@ -80,6 +80,7 @@ def _reliefs(explained: Any) -> None:
     if explained.chance is not None:
         shown[f"By the deadline (now {in_100(explained.chance)})"] = frame["chance"].map(in_100)
     st.table(shown, border="horizontal", hide_index=True)
+    st.caption(plain(explained.note()))
     st.download_button(
         "Download what would help", lambda: wording.csv(frame), "reliefs.csv", "text/csv", on_click="ignore"
     )
