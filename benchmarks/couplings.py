@@ -11,8 +11,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import planner as wp
+from planner.inputs.allocation import placeable
 from planner.optimizer import referee
-from planner.optimizer.allocation import placeable
 from planner.resources import data_folder
 from planner.simulation.simulator import worlds
 from tests.certificates.program import Problem, replay, solve

@@ -656,10 +656,19 @@ def _retries_report(advice: wp.RetryAdvice) -> str:
 
 def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
     held = [(str(row["provider"]), str(row["text"])) for row in explanation.binding.to_dict("records")]
-    helps = [
-        (str(row["text"]), str(row["effect"]), *([_percent(row["chance"])] if explanation.chance is not None else []))
+    rows = [
+        (
+            row,
+            (
+                str(row["text"]),
+                str(row["effect"]),
+                *([_percent(row["chance"])] if explanation.chance is not None else []),
+            ),
+        )
         for row in explanation.reliefs.to_dict("records")
     ]
+    helps = [cells for row, cells in rows if not row["name"].startswith(_COSTS)]
+    costs = [cells for row, cells in rows if row["name"].startswith(_COSTS)]
     hangs = [
         (*(str(row[key]) for key in ("provider", "title", "unit", "confidence")), *_ends(row))
         for row in explanation.assumptions.to_dict("records")
@@ -669,11 +678,16 @@ def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
     parts = [
         explanation.summary(),
         _table(("what holds it back", ""), held, left=2),
-        _table(("what would help", "the target", *deadline), helps, left=2) + f"\n{explanation.note()}",
+        _table(("what a change is worth", "the target", *deadline), helps, left=2) + f"\n{explanation.note()}",
+        _table(("what it would cost", "the target", *deadline), costs, left=2),
         _table(("find out first", "", "unit", "confidence", "10 %", "days", "90 %", "days"), hangs, left=4),
     ]
-    tables = (rows for rows in ([()], held, helps, hangs))
+    tables = (rows for rows in ([()], held, helps, costs, hangs))
     return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
+
+
+_COSTS = ("missing_", "risk_down")
+"""Reliefs that are none: what it costs where something is missing, or where more caution is wanted."""
 
 
 def _ends(row: Mapping[Any, Any]) -> Iterator[str]:

@@ -171,3 +171,15 @@ def weekday_text(day: Weekday) -> str:
     'Fridays'
     """
     return f"{_WEEKDAYS[WEEKDAYS.index(day)]}s"
+
+
+def agreeing(name: str, one: str, many: str) -> str:
+    """Return the verb that agrees with a name: some providers are several.
+
+    Examples
+    --------
+    >>> agreeing("Gmail", "holds", "hold"), agreeing("Yahoo and AOL", "holds", "hold")
+    ('holds', 'hold')
+    """
+    several = " and " in name or name.startswith("All ") or name.endswith("gateways")
+    return many if several else one

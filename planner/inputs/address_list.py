@@ -344,7 +344,8 @@ def _checked_mapping(entries: Sequence[tuple[object, object]], file: str | None)
             text = f"Entry {number:,} of the mapping names no domain. Write it as example.com."
             raise InputError(text, file=file, field="mapping")
         if provider and provider not in known:
-            text = f"Entry {number:,} of the mapping: {unknown('provider', provider, known)}"
+            wrong = "an address is no provider." if "@" in provider else unknown("provider", provider, known)
+            text = f"Entry {number:,} of the mapping: {wrong}"
             raise InputError(text, file=file, field="mapping")
         if provider:
             checked[domain] = provider

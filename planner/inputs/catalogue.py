@@ -252,8 +252,11 @@ def own_rows(priors: Priors) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-def _own_points(usual: Prior, parameter: str, points: Mapping[str, Any]) -> dict[str, Any]:
+def _own_points(usual: Prior, parameter: str, points: Any) -> dict[str, Any]:
     """Return a person's own points as a prior's fields, in a shape that holds them."""
+    if not isinstance(points, Mapping):
+        text = "somebody's own prior is a mapping with low, typical and high."
+        raise InputError(f"{parameter}: {text}", field=f"priors.{parameter}")
     info, shape = PARAMETER_INFO[parameter], usual.shape
     if len({points.get(name) for name in ("low", "typical", "high")}) == 1:
         shape = "fixed"

@@ -363,6 +363,48 @@ def _segment_rows(given: tuple[str, ...], sender: Sender) -> list[int]:
     return [given.index(name) for name in wanted]
 
 
+def decided_cells(sender: Sender, cells: Mapping[str, Mapping[Any, Any]], n_days: int) -> Floats:
+    """Check cells of a schedule that are decided already.
+
+    Parameters
+    ----------
+    cells : mapping of provider to mapping of date to messages
+
+    Returns
+    -------
+    (providers, n_days) float array, whole messages
+        -1 where nothing is decided.
+
+    Raises
+    ------
+    InputError
+        When a provider or day is unknown, a volume makes no sense, or the day takes no mail.
+    """
+    found = np.full((len(sender.provider_names), n_days), -1.0)
+    takes = sender.demand(n_days) > 0.0
+    for name, days in cells.items():
+        if name not in sender.provider_names:
+            raise InputError(unknown("provider", name, sender.provider_names), field="fixed")
+        p = sender.provider_names.index(name)
+        for written, volume in days.items():
+            place = f"fixed.{name}.{written}"
+            try:
+                d = (_DAY.validate_python(written) - sender.start).days
+                messages = _NUMBER.validate_python(volume)
+            except ValidationError as error:
+                raise InputError(f"{place} is {shown(volume)}, {_reason(error)}", field=place) from None
+            if not 0 <= d < n_days:
+                last = sender.dates(n_days)[-1]
+                raise InputError(f"{place} lies outside the days from {sender.start} to {last}. Drop it.", field=place)
+            if not 0 <= messages <= MAX_VOLUME or messages != int(messages):
+                text = f"{place} is {messages:g}. Write a whole number of messages from 0 up."
+                raise InputError(text, field=place)
+            if messages and not takes[p, d]:
+                raise InputError(f"{place} is {messages:g}, but that day takes no mail. Write 0.", field=place)
+            found[p, d] = messages
+    return found
+
+
 # --- published tables
 
 

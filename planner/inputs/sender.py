@@ -622,8 +622,9 @@ class Sender(Checked):
         taken = np.clip(volume[:, :, None] - (np.cumsum(most, axis=2) - most), 0.0, most)
         taken[volume <= 0] = np.eye(shares.shape[2])[0]
         total = taken.sum(axis=2, keepdims=True)
-        mixed = taken / np.where(total > 0.0, total, 1.0)
-        return np.asarray(np.where(volume[:, :, None] >= most.sum(axis=2, keepdims=True), everybody, mixed))
+        beyond = np.maximum(0.0, volume[:, :, None] - total) * (volume[:, :, None] > 0.0)
+        placed = taken + beyond * everybody
+        return np.asarray(placed / placed.sum(axis=2, keepdims=True))
 
     # --- the day
 

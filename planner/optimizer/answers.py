@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from planner.inputs.allocation import placeable, reachable
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
-from planner.optimizer.allocation import reachable
 from planner.optimizer.referee import ramps
 from planner.simulation.forecast import REACHED
-from planner.vocabulary import WEEKDAYS, Floats, Weekday, rounded, whole
+from planner.vocabulary import WEEKDAYS, Floats, Weekday, agreeing, rounded, whole
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
@@ -33,7 +33,7 @@ class Answer:
     ----------
     name : str
         'all_blacked_out', 'gate_closed', 'target_above_list', 'frequency_caps', 'complaint_limit', 'capacity',
-        'hard_bounce_limit' or 'cannot_grow'.
+        'hard_bounce_limit', 'fixed_above_capacity' or 'cannot_grow'.
     text : str
         What stands in the way.
     remedy : str
@@ -80,10 +80,8 @@ def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats,
     p = int(np.argmin(reached))
     per = "a send" if sender.target.per == "send" else "a day"
     name = catalogue().provider(sender.provider_names[p]).name
-    text = (
-        f"The target is not reached within {n_days} days: at this caution {name} is planned up to "
-        f"{rounded(float(volume[p].max()))} {per} of {rounded(float(targets[p]))}."
-    )
+    planned = f"{name} {agreeing(name, 'is', 'are')} planned up to {rounded(float(volume[p].max()))} {per}"
+    text = f"The target is not reached within {n_days} days: at this caution {planned} of {rounded(float(targets[p]))}."
     changes = (_authenticated, _cleaner, _more_days, _more_ips)
     remedy = next((found for change in changes if (found := change(sender, beliefs, drops, n_days))), "")
     if not remedy:
@@ -139,25 +137,59 @@ def _above_own_limits(sender: Sender, n_days: int) -> tuple[Answer, ...]:
     per = "a send" if sender.target.per == "send" else "a day"
     targets = sender.targets()
     found = []
-    segments = [one.model_dump() for one in sender.audience.segments]
-    lifted: dict[str, dict[str, Any]] = {
-        "frequency_caps": {"audience.segments": [one | {"max_per_week": None} for one in segments]},
-        "complaint_limit": {"limits.complaint_rate": None},
-        "capacity": {"capacity": None},
-    }
+    lifted = lifted_limits(sender)
     for name, (what, remedy) in _OWN_LIMITS.items():
+        if name not in lifted:
+            continue
         others = {field: value for other, fields in lifted.items() if other != name for field, value in fields.items()}
-        most = reachable(sender.changed(others), n_days)
+        alone = sender.changed(others)
+        most = reachable(alone, n_days)
         short = most < NEARLY * targets - 0.5
         if short.any():
             worst = int(np.argmin(np.where(targets > 0.0, most / np.maximum(targets, 1.0), 1.0)))
             provider = catalogue().provider(sender.provider_names[worst])
             text = (
-                f"{what} at most {whole(float(most.sum()))} messages {per} of {whole(float(targets.sum()))}; "
-                f"{provider.name} gets {whole(float(most[worst]))} of {whole(float(targets[worst]))}."
+                f"{what} at most {whole(float(placeable(alone, n_days).sum(axis=0).max()))} messages {per} of "
+                f"{whole(float(targets.sum()))}; {provider.name} {agreeing(provider.name, 'gets', 'get')} at most "
+                f"{whole(float(most[worst]))} of {whole(float(targets[worst]))}."
             )
             found.append(Answer(name, text, remedy, provider.id))
     return tuple(found)
+
+
+def lifted_limits(sender: Sender) -> dict[str, dict[str, Any]]:
+    """Return for each of its own limits that a sender has set the changes that lift it."""
+    limits, segments = sender.limits, sender.audience.segments
+    lifted: dict[str, dict[str, Any]] = {}
+    if any(segment.max_per_week is not None for segment in segments):
+        free = [segment.model_dump() | {"max_per_week": None} for segment in segments]
+        lifted["frequency_caps"] = {"audience.segments": free}
+    if limits.complaint_rate is not None:
+        lifted["complaint_limit"] = {"limits.complaint_rate": None}
+    if limits.hard_bounce_rate is not None:
+        lifted["hard_bounce_limit"] = {"limits.hard_bounce_rate": None}
+    if sender.capacity is not None:
+        lifted["capacity"] = {"capacity": None}
+    return lifted
+
+
+def above_capacity(sender: Sender, volume: Floats) -> tuple[Answer, ...]:
+    """Tell where cells that were decided already exceed the capacity; volume (providers, days)."""
+    over = np.flatnonzero(volume.sum(axis=0) > (sender.capacity or np.inf) + 0.5)
+    if not len(over):
+        return ()
+    day = sender.dates(int(over[0]) + 1)[-1]
+    text = (
+        f"With the cells that you fixed, {whole(float(volume[:, over[0]].sum()))} messages leave on {day.isoformat()}"
+    )
+    days = f", and {len(over) - 1} more days are above it" if len(over) > 1 else ""
+    return (
+        Answer(
+            "fixed_above_capacity",
+            f"{text}, above your capacity of {whole(float(sender.capacity or 0))}{days}.",
+            "Fix less, or raise capacity.",
+        ),
+    )
 
 
 def _bouncing_from_the_start(sender: Sender) -> tuple[Answer, ...]:

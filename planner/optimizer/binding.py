@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from planner.inputs.allocation import ceilings, placeable
 from planner.inputs.catalogue import catalogue
 from planner.optimizer import envelope
-from planner.optimizer.allocation import ceilings, placeable
 from planner.optimizer.envelope import BOUNCES, Nested, tolerated_along
 from planner.optimizer.referee import mailed_rates, ramps, usable_hours
 from planner.simulation.equations import RISE
@@ -28,7 +28,7 @@ from planner.simulation.layout import (
     W_JUMP,
 )
 from planner.simulation.simulator import worlds
-from planner.vocabulary import Floats, dates_text, rounded
+from planner.vocabulary import Floats, agreeing, dates_text, rounded
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
@@ -216,7 +216,7 @@ def _row(sender: Sender, provider: str, phase: Phase, lasts: bool) -> dict[str, 
 
 
 def _text(sender: Sender, name: str, phase: Phase, first: date, last: date, lasts: bool) -> str:
-    several = " and " in name or name.startswith("All ")
+    several = agreeing(name, "", "several") != ""
     span = dates_text(first, last, sender.start)
     if phase.kind == DEMAND:
         since = "From the start" if first == sender.start else f"From {dates_text(first, first, sender.start)}"

@@ -56,6 +56,7 @@ def nested_ramps(
     upto: float = 0.0,
     contacts: Contacts | None = None,
     fixed: Floats | None = None,
+    room: Floats | None = None,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -81,6 +82,8 @@ def nested_ramps(
     fixed : (days,) float array, messages, optional
         Volumes that are decided already, negative where they are not. What a scenario refuses of such a day
         counts as excess there; what it takes builds its memory.
+    room : (days,) float array, messages, optional
+        What the sender's own limits allow on a day, also for mail that is made up for.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def nested_ramps(
         hard_bounce_rate,
         hours,
         contacts or Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf),
+        np.full(len(demand), np.inf) if room is None else room,
     )
     volume, dropped, binding, n = _nested(world, wish, most)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
@@ -128,6 +132,7 @@ class Wish(NamedTuple):
     hard_bounce_rate: Any
     hours: float
     contacts: Any
+    room: Any
 
 
 class _Track(NamedTuple):
@@ -210,7 +215,8 @@ def _within_bounces(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
             best = upto + known + min(new, slack / -gain)
         bounces += rate * new
         upto += taken
-    return best
+    # what goes beyond one message an address goes to addresses that are known by then
+    return v if v > upto and contacts.limit * v >= bounces else best
 
 
 @compiled
@@ -220,7 +226,7 @@ def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-unty
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
     """
     n_scenarios = world.shape[1]
-    demand, upto, decided, complaint_rate, hard_bounce_rate, hours, contacts = wish
+    demand, upto, decided, complaint_rate, hard_bounce_rate, hours, contacts, room = wish
     volume, binding, sure, memory = track
     most_before = 0.0
     total = 0.0
@@ -236,7 +242,7 @@ def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-unty
     for d in range(start, demand.shape[0]):
         wanted = demand[d]
         if wanted > 0.0:
-            wanted = max(wanted, min(upto, wanted + backlog))
+            wanted = max(wanted, np.floor(min(min(upto, room[d]), wanted + backlog) + 1e-9))
         least = wanted
         who = DEMAND
         if decided[d] >= 0.0:

@@ -130,6 +130,8 @@ class Explanation:
         if self.relief_rows and not helps:
             lines.append("Nothing that was tried brings the date nearer.")
         lines += [f"Find this out first. {row['text']}" for row in self.assumption_rows[:1] if row["swing"] > 0]
+        if not lines and not self.relief_rows:
+            return "Nothing is mailed." if not self.binding_rows else "Nothing holds the plan back."
         return "\n".join(lines or ["Nothing holds the plan back."])
 
     def note(self) -> str:
@@ -208,7 +210,7 @@ class Explanation:
         return pd.DataFrame(list(rows), columns=list(_COLUMNS[what]))
 
     def _chance_text(self, row: Mapping[str, Any]) -> str:
-        if self.chance is None or not np.isfinite(row["chance"]):
+        if self.chance is None or not np.isfinite(row["chance"]) or in_100(row["chance"]) == in_100(self.chance):
             return ""
         return f" (deadline {in_100(row['chance'])} instead of {in_100(self.chance)})"
 

@@ -14,10 +14,9 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
-from planner.inputs.fields import unknown
 from planner.inputs.reaction import Reaction
 from planner.inputs.retry import RetryPolicy
-from planner.inputs.schedule import Schedule
+from planner.inputs.schedule import Schedule, decided_cells
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
 from planner.optimizer.answers import Answer
@@ -34,7 +33,7 @@ from planner.simulation.forecast import (
     undamaged,
 )
 from planner.simulation.simulator import simulate
-from planner.vocabulary import HALF, day_text, in_100, short_day
+from planner.vocabulary import HALF, agreeing, day_text, in_100, short_day
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +58,9 @@ _NUMBERS = (
 )
 """Columns of the frontier that hold numbers, in their order."""
 
+OWN_LIMITS = ("frequency_caps", "complaint_limit", "capacity")
+"""Answers that say that the sender holds itself back."""
+
 SURE = 0.8
 """How sure to be of a deadline when saying when to start."""
 
@@ -77,8 +79,8 @@ class Plan:
         What to do the morning after trouble; part of the plan.
     forecast : Forecast
         The plan with its reaction, on scenarios that no choice has seen.
-    frontier : tuple of dict
-        One row per provider and risk level, see `frontier_frame`.
+    frontier_rows : tuple of dict
+        One row per provider and risk level, see `frontier`.
     levels : mapping of provider to float
         Risk level chosen for each provider.
     risk : 'balanced' or float
@@ -87,7 +89,8 @@ class Plan:
         Wishes that cannot be met.
     seed : int
     options : mapping
-        How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`.
+        How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`; `priors` of one's own and
+        `fixed` cells, where there are any.
     beliefs : Beliefs or None
         What it was planned on; None for the prior.
     """
@@ -195,14 +198,10 @@ class Plan:
         InputError
             If a provider or a day is not in the plan, or a volume makes no sense.
         """
-        from planner.optimizer.allocation import filled
+        from planner.inputs.allocation import filled
 
-        total = self.schedule.total.copy()
-        for name, days in cells.items():
-            if name not in self.schedule.providers:
-                raise InputError(unknown("provider", name, self.schedule.providers))
-            for day, messages in days.items():
-                total[self.schedule.providers.index(name), self._index(day)] = messages
+        decided = decided_cells(self.sender, cells, len(self.schedule.dates))
+        total = np.where(decided >= 0.0, decided, self.schedule.total)
         volume = filled(self.sender, total) if len(self.schedule.segments) > 1 else total[:, None, :]
         return Schedule(self.schedule.providers, self.schedule.segments, self.schedule.dates, volume)
 
@@ -215,6 +214,8 @@ class Plan:
         days = quantiles(self.forecast.reached, self.forecast.weights, (0.5, 0.8, 0.9))
         if not days.size or not (days > 0).any() or not self.schedule.total.any():
             return None
+        if any(answer.name in OWN_LIMITS for answer in self.answers):
+            return None  # the sender itself does; the answers say so
         order = np.lexsort(np.nan_to_num(days[::-1], posinf=1e9))
         return self.sender.provider_names[int(order[-1])]
 
@@ -290,7 +291,7 @@ class Plan:
 
     def to_json(self) -> str:
         """Return the plan as JSON: what it was made from, what it says, and quantiles for other programs."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `to_json` writes."""
@@ -306,7 +307,9 @@ class Plan:
             "answers": [asdict(answer) for answer in self.answers],
             "frontier": records(self.frontier),
             "days": records(self.to_frame()),
-            "forecast": self.forecast.to_dict(),
+            "forecast": {
+                key: value for key, value in self.forecast.to_dict().items() if key != "p_421"
+            },  # it is in days
         }
 
     @classmethod
@@ -340,7 +343,7 @@ class Plan:
                 data["risk"] if data["risk"] == "balanced" else float(data["risk"]),
                 answers,
                 int(data["seed"]),
-                dict(data["options"]),
+                _checked_options(data["options"]),
             )
 
     def save(self, path: str | Path) -> None:
@@ -377,6 +380,19 @@ class Plan:
         return text
 
 
+def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options from JSON; what an edit has left of them must still be what `optimize` wrote."""
+    checked = dict(options)
+    if "priors" in checked:
+        catalogue().changed(checked["priors"])
+    if "fixed" in checked:
+        checked["fixed"] = {
+            str(name): {date.fromisoformat(day).isoformat(): float(n) for day, n in days.items()}
+            for name, days in checked["fixed"].items()
+        }
+    return checked
+
+
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a frontier row from JSON, where null stands for never."""
     never = {key: np.inf for key in ("planned_day", "q10", "q50", "q80", "q90") if row[key] is None}
@@ -394,5 +410,4 @@ def _answer(answer: Mapping[str, Any]) -> Answer:
 
 def _holds_back_text(provider: str) -> str:
     name = catalogue().provider(provider).name
-    many = " and " in name or name.startswith("All ")
-    return f"{name} {'hold' if many else 'holds'} you back."
+    return f"{name} {agreeing(name, 'holds', 'hold')} you back."

@@ -11,9 +11,8 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.catalogue import Priors, own_rows
-from planner.inputs.fields import unknown
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
-from planner.inputs.schedule import MAX_VOLUME, Schedule
+from planner.inputs.schedule import Schedule, decided_cells
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import REACHED, quantiles
@@ -91,8 +90,8 @@ def optimize(
     InputError
         If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
     """
-    from planner.optimizer.allocation import filled
-    from planner.optimizer.answers import cannot_grow, impossible
+    from planner.inputs.allocation import filled
+    from planner.optimizer.answers import above_capacity, cannot_grow, impossible
     from planner.optimizer.retries import quick_policies
 
     check_run(scenarios, seed, reaction)
@@ -105,7 +104,7 @@ def optimize(
         seed,
         beliefs,
         _checked_priors(priors, beliefs),
-        _decided(sender, fixed or {}, longest(sender)),
+        decided_cells(sender, fixed or {}, longest(sender)),
     )
     answers = impossible(sender, sender.horizon_limit())
 
@@ -131,6 +130,7 @@ def optimize(
         seed=seed_for(task, "fresh luck"),
         progress=lambda share: tell(0.7 + 0.3 * share, "Forecasting"),
     )
+    answers += above_capacity(sender, volume)
     if not any(answer.name == "all_blacked_out" for answer in answers):
         answers += cannot_grow(sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), horizon)
     options: dict[str, Any] = {
@@ -201,7 +201,7 @@ def task_of(plan: Plan) -> Task:
     if beliefs is None and priors is None and plan.forecast.beliefs.seed is None:
         beliefs = plan.forecast.beliefs  # all that a file keeps of beliefs that were given
     cells = {name: {date.fromisoformat(day): n for day, n in days.items()} for name, days in fixed.items()}
-    decided = _decided(plan.sender, cells, longest(plan.sender))
+    decided = decided_cells(plan.sender, cells, longest(plan.sender))
     return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided)
 
 
@@ -272,8 +272,8 @@ def looked_days(task: Task, fit: Beliefs, choose: Beliefs) -> int:
 
 def glance(task: Task, fit: Beliefs, choose: Beliefs) -> tuple[int, Schedule]:
     """Return how many days to search first, and a middling ramp: what a few scenarios tell."""
+    from planner.inputs.allocation import filled
     from planner.optimizer import referee
-    from planner.optimizer.allocation import filled
 
     caution = GLANCE_RISK if task.limit == "balanced" else min(GLANCE_RISK, 0.6 * float(task.limit))
     sender, most_days = task.sender, task.decided.shape[1]
@@ -427,6 +427,7 @@ def _interpolated(limit: float, known: list[tuple[Any, Floats]], p: int) -> floa
 def _frontier_rows(
     sender: Sender, search: Search, weights: Floats, horizon: int, levels: list[float], limit: str | float
 ) -> tuple[dict[str, Any], ...]:
+    from planner.inputs.allocation import placeable
     from planner.optimizer import referee
 
     by = None if sender.target.by is None else (sender.target.by - sender.start).days
@@ -435,7 +436,7 @@ def _frontier_rows(
     rows = []
     for level, drops, judged in zip(search.levels, search.drops, search.judged, strict=True):
         volume = referee.volumes_at(search.nested, drops)[:, :horizon]
-        demand = sender.demand(horizon)
+        demand = placeable(sender, horizon)  # as far as the sender's own limits allow, as the judged days have it
         full = (volume >= (1.0 - REACHED) * demand.max(axis=1, initial=0.0)[:, None] - 0.5) & (demand > 0.0)
         planned = np.where(full.any(axis=1), full.argmax(axis=1).astype(float), np.where(mailed, np.inf, 0.0))
         days = np.where(judged.days < horizon, judged.days, np.inf)
@@ -472,28 +473,6 @@ def _checked_risk(risk: str | float) -> str | float:
     if isinstance(risk, bool) or not isinstance(risk, int | float) or not 0.0 < risk <= 0.5:
         raise InputError(f"risk is {risk!r}. Use 'balanced', or a probability above 0 and up to 0.5, such as 0.1.")
     return float(risk)
-
-
-def _decided(sender: Sender, fixed: Fixed, n_days: int) -> Floats:
-    """Return the cells that are decided already, (providers, n_days) float array, -1 where none is."""
-    cells = np.full((len(sender.provider_names), n_days), -1.0)
-    takes = sender.demand(n_days) > 0.0
-    for name, days in fixed.items():
-        if name not in sender.provider_names:
-            raise InputError(f"fixed: {unknown('provider', name, sender.provider_names)}", field="fixed")
-        p = sender.provider_names.index(name)
-        for day, messages in days.items():
-            d, place = (day - sender.start).days, f"fixed.{name}.{day}"
-            if not 0 <= d < n_days:
-                last = sender.dates(n_days)[-1]
-                raise InputError(f"{place} lies outside the days from {sender.start} to {last}. Drop it.", field=place)
-            if not 0 <= messages <= MAX_VOLUME or messages != int(messages):
-                text = f"{place} is {messages:g}. Write a whole number of messages from 0 up."
-                raise InputError(text, field=place)
-            if messages and not takes[p, d]:
-                raise InputError(f"{place} is {messages:g}, but that day takes no mail. Write 0.", field=place)
-            cells[p, d] = float(messages)
-    return cells
 
 
 def _checked_priors(priors: Priors | None, beliefs: Beliefs | None) -> Priors | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from planner.inputs.allocation import placeable, reachable, room
 from planner.inputs.provider import PARAMETERS
-from planner.optimizer.allocation import placeable, reachable
 from planner.optimizer.envelope import Contacts, Nested, nested_ramps
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs
@@ -66,11 +66,14 @@ def ramps(
     upto = np.where((demand < sender.demand(n_days)).any(axis=1), 0.0, upto)  # what may not be sent is not made up for
     contacts = _contacts(sender, n_days)
 
+    space = room(sender, n_days)
     decided = np.full(demand.shape, -1.0) if fixed is None else np.ascontiguousarray(fixed[:, :n_days])
 
     def of_provider(p: int) -> Nested:
         own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
-        return nested_ramps(own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p])
+        return nested_ramps(
+            own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p], space[p]
+        )
 
     with ThreadPoolExecutor(n_threads()) as pool:
         return list(pool.map(of_provider, range(len(demand))))

@@ -11,7 +11,7 @@ import numpy as np
 from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
-from planner.optimizer.answers import CLEAN, NEARLY, another_day, cleaner_list, missing_items
+from planner.optimizer.answers import CLEAN, NEARLY, another_day, cleaner_list, lifted_limits, missing_items
 from planner.optimizer.referee import LEVELS, ramps, volumes_at
 from planner.optimizer.resolving import arrival, mailing_only
 from planner.simulation.forecast import quantiles
@@ -32,7 +32,17 @@ LARGE, ENOUGH = 500, 1_300
 are."""
 MOST_SCREENED = 4
 """So many providers, the latest, say whether a relief is promising."""
-_ASKED_FOR = ("ip", "missing_", "start_", "old_path", "risk_down")
+_ASKED_FOR = (
+    "ip",
+    "frequency_caps",
+    "complaint_limit",
+    "hard_bounce_limit",
+    "capacity",
+    "missing_",
+    "start_",
+    "old_path",
+    "risk_down",
+)
 _NOISE = 1.15
 """A provider may take so much longer, as a factor, because another level of risk happens to be chosen for it."""
 
@@ -59,6 +69,7 @@ def candidates(plan: Plan) -> list[Relief]:
     """Return the reliefs that apply to a plan's sender, the most asked for first."""
     sender = plan.sender
     return [
+        *_own_limits(plan),
         *_ips(sender),
         *_send_days(sender),
         *_window(sender),
@@ -75,17 +86,24 @@ def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     """Return the reliefs that are worth solving: all of them, unless the sender is so large that it takes long.
 
     There a few must do beside those that everybody asks for: the ones that move most the day on which the ramps reach
-    the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it.
+    the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it. Where
+    time is for one only, a more cautious risk is none of those that everybody gets.
     """
-    sender = base.plan.sender
-    size = len(base.order) * int(sender.send_mask(base.n_days).sum())
-    if size <= LARGE:
+    sender, enough = base.plan.sender, time_enough(base)
+    if enough >= len(wanted):
         return wanted
     usual = _planned(base, sender)
-    others = [each for each in wanted if not each.name.startswith(_ASKED_FOR)]
+    asked_for = tuple(name for name in _ASKED_FOR if enough > 1 or name != "risk_down")
+    others = [each for each in wanted if not each.name.startswith(asked_for)]
     shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
-    best = sorted(others, key=lambda each: (-shift[each.name], each.name == "risk_up"))[: max(1, ENOUGH // size)]
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name.startswith("risk_")))[:enough]
     return [each for each in wanted if each not in others or each in best]
+
+
+def time_enough(base: Base) -> int:
+    """Return for how many reliefs beside those that everybody asks for there is time: many, unless much is mailed."""
+    size = len(base.order) * int(base.plan.sender.send_mask(base.n_days).sum())
+    return max(1, ENOUGH // size) if size > LARGE else 1_000
 
 
 def _planned(base: Base, sender: Sender) -> float:
@@ -207,15 +225,47 @@ def _segment(sender: Sender) -> Iterator[Relief]:
     audience = sender.audience
     if len(audience.segments) < 2 or audience.size is None or sender.kind == "transactional":
         return
-    shares = audience.segment_shares()
+    segments = [
+        one.model_dump() | {"share": share}
+        for one, share in zip(audience.segments, _twice_the_first(audience.segment_shares()), strict=True)
+    ]
+    changes: dict[str, Any] = {"audience.segments": segments}
+    if audience.engagement:  # a provider that divides in its own way goes on doing so
+        rows = dict(zip(sender.provider_names, audience.segment_shares_by_provider(), strict=True))
+        changes["audience.engagement"] = {
+            name: dict(zip(audience.segment_names, _twice_the_first(rows[name]), strict=True))
+            for name in audience.engagement
+        }
+    before, after = (float(one.audience.addresses()[:, 0].sum()) for one in (sender, sender.changed(changes)))
+    if after > before:
+        first = audience.segments[0].name
+        text = f"Win readers back first: from {whole(before)} to {whole(after)} of them in '{first}'."
+        yield Relief("segment", text, changes)
+
+
+def _twice_the_first(shares: Floats) -> list[float]:
+    """Return shares in percent of which the first is twice as large, at most half way to all."""
+    if shares[0] >= 1.0:
+        return [100.0 * float(share) for share in shares]
     first = min(2.0 * shares[0], 0.5 * (1.0 + shares[0]))
     others = shares[1:] * (1.0 - first) / (1.0 - shares[0])
-    segments = [
-        one.model_dump() | {"share": 100.0 * float(share)}
-        for one, share in zip(audience.segments, [first, *others], strict=True)
-    ]
-    text = f"Win readers back first: from {whole(shares[0] * audience.size)} to {whole(first * audience.size)} of them "
-    yield Relief("segment", f"{text}in '{audience.segments[0].name}'.", {"audience.segments": segments})
+    return [100.0 * float(share) for share in (first, *others)]
+
+
+def _own_limits(plan: Plan) -> Iterator[Relief]:
+    """What the sender forbids itself, lifted, where it keeps the target out of reach."""
+    lifted = lifted_limits(plan.sender)
+    for name in dict.fromkeys(answer.name for answer in plan.answers):
+        if name in lifted and name in _LIFTED:
+            yield Relief(name, _LIFTED[name], lifted[name])
+
+
+_LIFTED = {
+    "frequency_caps": "Do without the frequency caps.",
+    "complaint_limit": "Do without your own limit on complaints.",
+    "hard_bounce_limit": "Do without your own limit on hard bounces.",
+    "capacity": "Raise your capacity to the target.",
+}
 
 
 def _cleaner(sender: Sender) -> Iterator[Relief]:

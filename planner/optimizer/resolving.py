@@ -85,7 +85,7 @@ def base_of(plan: Plan) -> Base:
     sender, task = plan.sender, planning.task_of(plan)
     fit, choose = planning.searched_scenarios(task)
     looked = planning.looked_days(task, fit, choose)
-    kept = _kept(plan.options, len(sender.provider_names))
+    kept = _kept(plan.options, len(sender.provider_names), len(plan.schedule.dates))
     if kept is None:
         chosen = planning.chosen_ramps(task, fit, choose, looked, lambda share, text: None)
         kept = np.asarray(chosen.drops, dtype=float), chosen.n_days
@@ -159,10 +159,10 @@ def median(reached: Floats, weights: Floats) -> float:
     return float(quantiles(reached.max(axis=1, initial=0.0), weights, (0.5,))[0])
 
 
-def _kept(options: Mapping[str, Any], n_providers: int) -> tuple[Floats, int] | None:
+def _kept(options: Mapping[str, Any], n_providers: int, least: int) -> tuple[Floats, int] | None:
     """Return the drops and the days of the search that a plan has kept; None where it is too old for that."""
     drops, n_days = options.get("drops"), options.get("search_days")
-    if not isinstance(n_days, int) or not 1 <= n_days <= MAX_DAYS:
+    if not isinstance(n_days, int) or not least <= n_days <= MAX_DAYS:
         return None
     if not isinstance(drops, list) or len(drops) != n_providers:
         return None

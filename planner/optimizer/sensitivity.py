@@ -10,6 +10,7 @@ import numpy as np
 from planner.inputs.catalogue import Catalogue, catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.optimizer import planning, referee
+from planner.optimizer.reliefs import time_enough
 from planner.optimizer.resolving import mailing_only, median
 from planner.simulation.beliefs import Beliefs, prior_values
 from planner.simulation.forecast import quantiles
@@ -47,7 +48,8 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
     run = Run(sender, base.choose, plan.retry, plan.forecast.seed, planning.SEARCH_SLOT_MINUTES)
     usual = referee.judge(run, plan.schedule.total, plan.reaction).days
     middle = median(usual, base.choose.weights)
-    wanted = [(p, parameter) for p in base.order[: min(base.n_decisive, MOST_PROVIDERS)] for parameter in DECISIVE]
+    most = MOST_PROVIDERS if time_enough(base) > 1 else 1
+    wanted = [(p, parameter) for p in base.order[: min(base.n_decisive, most)] for parameter in DECISIVE]
     for i, (p, parameter) in enumerate(wanted):
         name = sender.provider_names[p]
         provider = _facts(base).provider(name)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.allocation import room
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import PARAMETERS
 from planner.inputs.reaction import Reaction
@@ -212,7 +213,7 @@ class Run:
         mix = _mix(sender, volume)
         n_days = total.shape[1]
         demand = sender.demand(n_days)
-        stages, stage_days, n_stages, ceiling = stages_of(total, demand)
+        stages, stage_days, n_stages, dips = stages_of(total, demand)
         segments = sender.audience.segments
         single = mix.shape[2] != len(segments)
         rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
@@ -224,7 +225,7 @@ class Run:
             keys=self._keys,
             volume=total,
             demand=demand,
-            ceiling=ceiling,
+            ceiling=np.minimum(dips, room(sender, n_days)),  # who reacts keeps to its own limits, too
             opens=_opens(sender, n_days),
             mix=mix,
             complaint_rate=by_provider[:, :, 0].copy(),

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import planner as wp
+from planner.inputs.allocation import filled, placeable, reachable
 from planner.optimizer import referee
-from planner.optimizer.allocation import filled, placeable, reachable
 from planner.optimizer.answers import impossible
 from planner.optimizer.envelope import BOUNCES, Contacts, nested_ramps
 from planner.simulation.simulator import worlds
@@ -185,3 +185,94 @@ def test_shut_out_by_complaints_when_the_sender_cannot_choose():
     own = sender(kind="transactional", **{"limits.complaint_rate": 0.0005})
     assert_array_equal(placeable(own, 5), 0.0)
     assert referee.ramps(own, wp.draw(own, 4), 5)[0].volume.max() == 0.0
+
+
+# --- caps and limits on numbers that divide evenly, and on mail that is made up for
+
+DIVIDED = [
+    {"name": "a", "share": 20, "complaint_rate": 0.0003, "max_per_week": 3},
+    {"name": "b", "share": 30, "complaint_rate": 0.001, "max_per_week": 1},
+    {"name": "c", "share": 50, "complaint_rate": 0.003, "max_per_week": 0.5},
+]
+
+
+def three(**changes):
+    data = {
+        "audience": {"providers": {"gmail": 60, "microsoft": 25, "yahoo": 15}, "size": 60_000, "segments": DIVIDED},
+        "target": {"volume": 30_000},
+        "send_days": "weekdays",
+        "n_ips": 1,
+        "domain": "used",
+        "start": "2027-01-11",
+    }
+    return wp.Sender.from_dict(data).changed(changes)
+
+
+def weekly(volume, own):
+    """Messages per address of any seven days, (providers, segments)."""
+    weeks = np.lib.stride_tricks.sliding_window_view(volume, 7, axis=2).sum(axis=3).max(axis=2)
+    return weeks / own.audience.addresses()
+
+
+@pytest.mark.parametrize("changes", [{}, {"limits.complaint_rate": 0.0011}, {"n_ips": 4}])
+def test_a_day_that_uses_every_allotment_up_keeps_the_caps(changes):
+    own = three(**changes)
+    volume = filled(own, placeable(own, 21))
+    assert (weekly(volume, own) <= np.array([3, 1, 0.5]) + 1e-3).all()
+    complaints = np.einsum("pgd,g->pd", volume, [0.0003, 0.001, 0.003]) / np.maximum(volume.sum(axis=1), 1)
+    assert complaints.max() <= 0.00107 + 1e-5
+
+
+def test_only_what_exceeds_the_allotments_goes_to_everybody_alike():
+    own = three()
+    most = own.allotment(1)[0, :, 0]
+    mix = own.mix(np.full((3, 1), most.sum() + 100.0))[0, 0]
+    assert_allclose(mix * (most.sum() + 100.0), most + 100.0 * np.array([0.2, 0.3, 0.5]))
+
+
+@pytest.mark.parametrize("overflow", ["hold", "spread"])
+def test_mail_that_is_made_up_for_keeps_to_the_capacity_too(overflow):
+    own = three(capacity=30_000, overflow=overflow, **{"audience.segments": None})
+    plan = wp.optimize(own, seed=3, scenarios=20)
+    assert plan.schedule.total.sum(axis=0).max() <= 30_000
+    assert plan.forecast.injected.sum(axis=1).max() <= 30_000
+
+
+def test_those_who_follow_a_table_and_react_keep_to_the_capacity():
+    own = three(capacity=20_000)
+    schedule = wp.published("onesignal", own, 60)
+    assert schedule.total.sum(axis=0).max() > 20_000
+    reacting = wp.simulate(own, schedule, reaction=wp.Reaction(), scenarios=10, seed=1)
+    assert reacting.injected.sum(axis=1).max() <= 20_000
+
+
+def test_beyond_the_list_the_limit_on_hard_bounces_lets_known_addresses_get_more():
+    own = three(**{"audience.size": 10_000, "audience.segments": None, "limits.hard_bounce_rate": 0.02})
+    plan = wp.optimize(own, seed=3, scenarios=20)
+    assert plan.schedule.total[:, -3:].sum(axis=0).max() == 30_000
+
+
+def test_only_limits_that_are_set_are_blamed():
+    own = three(kind="transactional", **{"limits.hard_bounce_rate": 0.001})
+    assert [answer.name for answer in impossible(own, 30)] == ["hard_bounce_limit"]
+
+
+def test_capacity_is_handed_out_to_the_last_message():
+    assert_array_equal(placeable(three(capacity=1_000), 1).sum(axis=0), 1_000)
+    assert_array_equal(placeable(three(capacity=1), 1).sum(axis=0), 1)
+
+
+def test_who_holds_itself_back_is_held_back_by_nobody_else():
+    plan = wp.optimize(three(capacity=15_000), seed=3, scenarios=20)
+    assert plan.holds_back() is None
+    assert "hold you back" not in plan.summary()
+    assert {"capacity"} <= {row["name"] for row in plan.explanation.relief_rows if row["days"] < 0}
+
+
+def test_fixed_cells_above_the_capacity_are_told():
+    own = three(capacity=20_000)
+    plan = wp.optimize(
+        own, seed=3, scenarios=20, fixed={"gmail": {"2027-01-21": 15_000}, "yahoo": {"2027-01-21": 9_000}}
+    )
+    (found,) = (answer for answer in plan.answers if answer.name == "fixed_above_capacity")
+    assert "2027-01-21" in found.text

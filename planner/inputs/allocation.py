@@ -24,10 +24,21 @@ def placeable(sender: Sender, n_days: int) -> Floats:
 
     The demand, less what frequency caps, the limits on complaints and hard bounces and the capacity forbid.
     """
-    wanted = np.minimum(sender.demand(n_days), np.minimum.reduce(list(ceilings(sender, n_days).values())))
+    most = np.minimum.reduce(list(ceilings(sender, n_days).values()))
+    wanted = np.floor(np.minimum(sender.demand(n_days), most) + 1e-9)
+    if sender.capacity is None:
+        return np.asarray(wanted)
+    return whole_messages(wanted * np.minimum(1.0, sender.capacity / np.maximum(wanted.sum(axis=0), 1.0)))
+
+
+def room(sender: Sender, n_days: int) -> Floats:
+    """Return what a day may carry whatever was left over, (providers, days) float array; infinite without any limit."""
+    most = np.asarray(np.minimum.reduce(list(ceilings(sender, n_days).values())), dtype=float)
     if sender.capacity is not None:
-        wanted = wanted * np.minimum(1.0, sender.capacity / np.maximum(wanted.sum(axis=0), 1.0))
-    return np.asarray(np.floor(wanted + 1e-9))
+        demand = sender.demand(n_days)
+        share = whole_messages(sender.capacity * demand / np.maximum(demand.sum(axis=0), 1.0))
+        most = np.minimum(most, np.where(demand > 0.0, share, np.inf))
+    return most
 
 
 def ceilings(sender: Sender, n_days: int) -> dict[str, Floats]:
