@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from planner.ui.jobs import Progress
 
 WHAT = "explain"
+_COSTS = ("missing_", "risk_down")
+"""Changes that are none to wish for: something is missing, or more caution is wanted."""
 
 
 def back(made: Shown) -> None:
@@ -69,21 +71,30 @@ def _binding(explained: Any) -> None:
 
 def _reliefs(explained: Any) -> None:
     """Show what would help and by how many days, the most first."""
-    st.markdown("What would help")
     frame = explained.reliefs
     if frame.empty:
+        st.markdown("What would help")
         st.caption("Each change is planned again; the first one comes soon.")
         return
-    import pandas as pd
-
-    shown = pd.DataFrame({"Change": frame["text"].map(plain), "Target reached": frame["effect"].map(plain)})
-    if explained.chance is not None:
-        shown[f"By the deadline (now {in_100(explained.chance)})"] = frame["chance"].map(in_100)
-    st.table(shown, border="horizontal", hide_index=True)
+    costs = frame["name"].str.startswith(_COSTS)
+    for title, rows in (("What a change is worth", frame[~costs]), ("What it would cost", frame[costs])):
+        if len(rows):
+            st.markdown(title)
+            _changes(explained, rows)
     st.caption(plain(explained.note()))
     st.download_button(
         "Download what would help", lambda: wording.csv(frame), "reliefs.csv", "text/csv", on_click="ignore"
     )
+
+
+def _changes(explained: Any, rows: pd.DataFrame) -> None:
+    """List changes with what they do to the date, and to the deadline if there is one."""
+    import pandas as pd
+
+    shown = pd.DataFrame({"Change": rows["text"].map(plain), "Target reached": rows["effect"].map(plain)})
+    if explained.chance is not None:
+        shown[f"By the deadline (now {in_100(explained.chance)})"] = rows["chance"].map(in_100)
+    st.table(shown, border="horizontal", hide_index=True)
 
 
 def _hangs_on(explained: Any) -> None:
