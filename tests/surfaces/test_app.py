@@ -345,7 +345,7 @@ def test_wrong_tables_are_refused_in_words(edits, message):
 
 
 def test_wishes_that_cannot_be_met_are_answered(at_once):
-    answer = SimpleNamespace(text="The target is above the list.", remedy="Lower it.")
+    answer = SimpleNamespace(name="target_above_list", text="The target is above the list.", remedy="Lower it.")
     at_once["plan"] = replace(at_once["plan"], answers=(answer,))
     assert "The target is above the list. Lower it." in shown(visit())
 
