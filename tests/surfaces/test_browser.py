@@ -156,7 +156,7 @@ def test_stop_keeps_the_plan_before(browser, server):
     page = opened(browser, server)
     before = sentence(page).inner_text()
     answer_volume(page, "71,000")
-    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped")).to_be_visible(timeout=1000 * FIRST_SECONDS)
     settled(page)
     assert sentence(page).inner_text() == before
@@ -251,7 +251,7 @@ def test_two_sessions_want_the_same_and_one_stops(browser, server):
     ann, bob = opened(browser, server), opened(browser, server)
     before = sentence(ann).inner_text()
     answer_volume(ann, "83,000")
-    stop = ann.get_by_role("button", name="Stop", exact=True)
+    stop = ann.get_by_test_id("stMain").get_by_role("button", name="Stop", exact=True)
     expect(stop).to_be_visible(timeout=1000 * FIRST_SECONDS)
     answer_volume(bob, "83,000")
     stop.click()  # at once: a plan may take no more than a few seconds
