@@ -87,7 +87,7 @@ def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
 
     There a few must do beside those that everybody asks for: the ones that move most the day on which the ramps reach
     the target, as the envelope has it at the plan's own caution. A bolder risk comes last: the frontier shows it. Where
-    time is for one only, a more cautious risk is none of those that everybody gets.
+    there is least time, a more cautious risk is none of those that everybody gets.
     """
     sender, enough = base.plan.sender, time_enough(base)
     if enough >= len(wanted):
@@ -96,7 +96,7 @@ def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     asked_for = tuple(name for name in _ASKED_FOR if enough > 1 or name != "risk_down")
     others = [each for each in wanted if not each.name.startswith(asked_for)]
     shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
-    best = sorted(others, key=lambda each: (-shift[each.name], each.name.startswith("risk_")))[:enough]
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name.startswith("risk_")))[: max(2, enough)]
     return [each for each in wanted if each not in others or each in best]
 
 
