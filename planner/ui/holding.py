@@ -102,4 +102,6 @@ def _hangs_on(explained: Any) -> None:
     st.markdown("What the date hangs on")
     st.caption(prose("hangs_on"))
     frame: pd.DataFrame = wording.named(explained.assumptions)
-    widgets.chart(figures.tornado(frame), frame, "hangs on", "Days that the date moves with each assumption")
+    widgets.chart(
+        figures.tornado(frame[frame["swing"] > 0]), frame, "hangs on", "Days that the date moves with each assumption"
+    )
