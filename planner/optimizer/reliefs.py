@@ -96,7 +96,7 @@ def promising(base: Base, wanted: list[Relief]) -> list[Relief]:
     asked_for = tuple(name for name in _ASKED_FOR if enough > 1 or name != "risk_down")
     others = [each for each in wanted if not each.name.startswith(asked_for)]
     shift = {each.name: abs(_shift(_planned(base, sender.changed(each.changes)), usual)) for each in others}
-    best = sorted(others, key=lambda each: (-shift[each.name], each.name.startswith("risk_")))[: max(2, enough)]
+    best = sorted(others, key=lambda each: (-shift[each.name], each.name.startswith("risk_")))[:enough]
     return [each for each in wanted if each not in others or each in best]
 
 
