@@ -166,10 +166,7 @@ def compare(
     _check_places(sender_file, csv)
     rivals = _rivals(sender, published, schedule or [])
     reacts = _reaction(reaction, None)
-    ours = None if plan_file is None else _load_plan(plan_file, sender)
-    if ours is None:
-        with _progress("Planning") as progress:
-            ours = wp.optimize(sender, seed=seed, progress=progress)
+    ours = _load_plan(plan_file, sender) if plan_file else _planned(sender, seed)
     with _progress("Comparing") as progress:
         comparison = wp.compare(
             sender, {"ours": ours, **rivals}, reaction=reacts, seed=seed, progress=progress, **_asked(scenarios)
@@ -195,10 +192,7 @@ def retries(
     sender = wp.Sender.load(sender_file)
     _check_places(sender_file, csv)
     only = None if provider is None else _mailed(sender, provider)
-    ours = None if plan_file is None else _load_plan(plan_file, sender)
-    if ours is None:
-        with _progress("Planning") as progress:
-            ours = wp.optimize(sender, seed=seed, progress=progress)
+    ours = _load_plan(plan_file, sender) if plan_file else _planned(sender, seed)
     with _progress("Searching") as progress:
         advice = wp.advise_retries(
             sender,
@@ -379,6 +373,12 @@ def main() -> None:
 def _asked(scenarios: int | None) -> dict[str, Any]:
     """Leave the number to the library where nobody asks for one: the app does the same."""
     return {} if scenarios is None else {"scenarios": scenarios}
+
+
+def _planned(sender: wp.Sender, seed: int) -> wp.Plan:
+    """Plan where no plan was given."""
+    with _progress("Planning") as progress:
+        return wp.optimize(sender, seed=seed, progress=progress)
 
 
 def _mailed(sender: wp.Sender, provider: str) -> list[str]:
@@ -667,8 +667,8 @@ def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
         )
         for row in explanation.reliefs.to_dict("records")
     ]
-    helps = [cells for row, cells in rows if not row["name"].startswith(_COSTS)]
-    costs = [cells for row, cells in rows if row["name"].startswith(_COSTS)]
+    helps = [cells for row, cells in rows if not row["name"].startswith(wp.Explanation.COSTS)]
+    costs = [cells for row, cells in rows if row["name"].startswith(wp.Explanation.COSTS)]
     hangs = [
         (*(str(row[key]) for key in ("provider", "title", "unit", "confidence")), *_ends(row))
         for row in explanation.assumptions.to_dict("records")
@@ -684,10 +684,6 @@ def _explanation_report(explanation: wp.Explanation, made: wp.Plan) -> str:
     ]
     tables = (rows for rows in ([()], held, helps, costs, hangs))
     return "\n\n".join([made.headline(), *(part for part, rows in zip(parts, tables, strict=True) if rows)])
-
-
-_COSTS = ("missing_", "risk_down")
-"""Reliefs that are none: what it costs where something is missing, or where more caution is wanted."""
 
 
 def _ends(row: Mapping[Any, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -75,6 +75,9 @@ class Explanation:
     binding_rows, relief_rows, assumption_rows : tuple of dict
         Rows of `binding`, `reliefs` and `assumptions`.
     """
+
+    COSTS: ClassVar = ("missing_", "risk_down")
+    """How names of changes begin that nobody wishes for: something is missing, or more caution is wanted."""
 
     sender: Sender
     days: float

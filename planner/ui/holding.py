@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from planner.ui.jobs import Progress
 
 WHAT = "explain"
-_COSTS = ("missing_", "risk_down")
-"""Changes that are none to wish for: something is missing, or more caution is wanted."""
 
 
 def back(made: Shown) -> None:
@@ -76,7 +74,7 @@ def _reliefs(explained: Any) -> None:
         st.markdown("What would help")
         st.caption("Each change is planned again; the first one comes soon.")
         return
-    costs = frame["name"].str.startswith(_COSTS)
+    costs = frame["name"].str.startswith(wp.Explanation.COSTS)
     for title, rows in (("What a change is worth", frame[~costs]), ("What it would cost", frame[costs])):
         if len(rows):
             st.markdown(title)
