@@ -216,14 +216,13 @@ def _row(sender: Sender, provider: str, phase: Phase, lasts: bool) -> dict[str, 
 
 
 def _text(sender: Sender, name: str, phase: Phase, first: date, last: date, lasts: bool) -> str:
-    several = agreeing(name, "", "several") != ""
     span = dates_text(first, last, sender.start)
     if phase.kind == DEMAND:
         since = "From the start" if first == sender.start else f"From {dates_text(first, first, sender.start)}"
-        takes = f"{name} {'take' if several else 'takes'} all you want to send."
+        takes = f"{name} {agreeing(name, 'takes', 'take')} all you want to send."
         return f"{since} nothing holds it: {takes}" if lasts else f"{span}: nothing holds it, {takes}"
     if phase.kind == GATE:
-        return f"{span}: {name} {'take' if several else 'takes'} no mail before somebody there says yes."
+        return f"{span}: {name} {agreeing(name, 'takes', 'take')} no mail before somebody there says yes."
     if phase.kind in OWN_LIMITS:
         return f"{span}: {OWN_LIMITS[phase.kind]} {'hold' if phase.kind == 'frequency_caps' else 'holds'} {name} back."
     if phase.kind == SEGMENT:
@@ -233,7 +232,7 @@ def _text(sender: Sender, name: str, phase: Phase, first: date, last: date, last
         )
     respect = next(respect for respect in RESPECTS if respect.kind == phase.kind)
     what = respect.rest.format(value=_value(phase))
-    return f"{span}: the worlds in which {name} {respect.verb[several]} {what} hold the ramp."
+    return f"{span}: the worlds in which {name} {agreeing(name, *respect.verb)} {what} hold the ramp."
 
 
 def _value(phase: Phase) -> str:
