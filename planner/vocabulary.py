@@ -34,6 +34,36 @@ class Cause(StrEnum):
     AUTHENTICATION = "authentication"
 
 
+class ReplyCause(StrEnum):
+    """Why a server refused, as its reply tells."""
+
+    GREYLISTING = "greylisting"
+    RATE_LIMIT = "rate_limit"
+    CONNECTION_LIMIT = "connection_limit"
+    REPUTATION = "reputation"
+    BLOCKLIST = "blocklist"
+    AUTHENTICATION = "authentication"
+    OVERLOAD = "overload"
+    MAILBOX_FULL = "mailbox_full"
+    UNKNOWN_RECIPIENT = "unknown_recipient"
+    CONTENT = "content"
+    POLICY = "policy"
+    DNS = "dns"
+    TLS = "tls"
+    SIZE = "size"
+    NETWORK = "network"
+    OTHER = "other"
+
+
+class Verdict(StrEnum):
+    """What happens to the ramp tomorrow, the mildest first."""
+
+    GO_ON = "go_on"
+    HOLD = "hold"
+    STEP_BACK = "step_back"
+    STOP = "stop"
+
+
 class Confidence(StrEnum):
     """How far a number can be trusted, best first."""
 
