@@ -1,0 +1,1 @@
+"""What mail servers answer: read from whatever people paste, and diagnosed."""
