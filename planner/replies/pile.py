@@ -30,8 +30,8 @@ MOST_DIFFERENT = 10_000
 """Answers that are told apart by their wording; what comes after them is by cause and codes alone."""
 
 COLUMNS = (
-    "kind", "provider", "software", "code", "enhanced", "temporary", "cause", "confidence", "tomorrow", "count", "meaning",
-    "text",
+    "kind", "provider", "software", "code", "enhanced", "temporary", "cause", "confidence", "tomorrow", "count",
+    "meaning", "text",
 )  # fmt: skip
 """Of the frame."""
 

@@ -316,7 +316,7 @@ def spoken(seconds: float) -> str:
     """
     if seconds >= 600:
         seconds = 60 * round(seconds / 60)
-    unit, size = next(one for one in _UNITS if seconds >= one[1] and seconds % one[1] == 0 or one[1] == 1)
+    unit, size = next(one for one in _UNITS if one[1] == 1 or (seconds >= one[1] and seconds % one[1] == 0))
     count = round(seconds / size)
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
