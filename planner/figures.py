@@ -705,7 +705,7 @@ def pareto(frame: pd.DataFrame) -> Figure:
     Figure
     """
     sums = frame.groupby("title", sort=False)["count"].sum().sort_values(ascending=False, kind="stable")
-    names = dict(zip(sums.index, _lines(sums.index), strict=True))
+    names, total = dict(zip(sums.index, _lines(sums.index), strict=True)), max(1, int(sums.sum()))
     figure = _figure("", "Replies", height=170 + 44 * max(len(names), 1), hovermode="y unified")
     for number, (name, rows) in enumerate(_groups(frame, "provider")):
         figure.add_trace(
@@ -723,7 +723,7 @@ def pareto(frame: pd.DataFrame) -> Figure:
         )
     figure.add_trace(
         Scatter(
-            x=list(100.0 * sums.cumsum() / max(1, sums.sum())),
+            x=list(100.0 * sums.cumsum() / total),
             y=list(names.values()),
             xaxis="x2",
             name="Together, from the top (in 100)",
@@ -736,9 +736,16 @@ def pareto(frame: pd.DataFrame) -> Figure:
     figure.update_layout(
         barmode="stack",
         margin={"t": 48},
-        xaxis2={**_AXIS, "overlaying": "x", "side": "top", "range": [0, 105], "showgrid": False},
+        xaxis={"range": [0, 1.05 * total], "tickformat": ",d", "hoverformat": "", "dtick": 1 if total < 10 else None},
+        xaxis2={  # its 100 stands above the sum of all bars
+            **_AXIS,
+            "overlaying": "x",
+            "side": "top",
+            "range": [0, 105],
+            "showgrid": False,
+            "tickvals": [0, 25, 50, 75, 100],
+        },
     )
-    figure.update_xaxes(tickformat=",d", hoverformat="", rangemode="tozero", selector={"side": None})
     figure.update_yaxes(
         title=None, tickformat="", type="category", categoryorder="array", categoryarray=list(names.values())[::-1]
     )

@@ -213,6 +213,16 @@ class Diagnosis:
     def _speakers(self) -> tuple[str | None, str | None]:
         return self.provider, self.software
 
+    @property
+    def answer(self) -> str:
+        """Whether it passes, and what it means, in words."""
+        return report.answer(self)
+
+    @property
+    def next_step(self) -> str:
+        """When to retry, what becomes of tomorrow and what to look at, in a sentence or two."""
+        return report.next_step(self)
+
     def summary(self) -> str:
         """Say what it means, what to do and what it rests on, in a few sentences."""
         return report.summary(self)

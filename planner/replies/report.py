@@ -168,18 +168,23 @@ def notes(d: Diagnosis) -> Iterator[str]:
 
 def headline(d: Diagnosis) -> str:
     """Say it in one go: whether it passes, what it means, what to do."""
-    said = [f"{lasting(d)}.", meaning(d)]
-    if d.advice is not None and d.tomorrow is not None:
-        said.append(_imperative(d, d.tomorrow))
-    return " ".join(said)
+    return " ".join(filter(None, (answer(d), next_step(d))))
 
 
-def _imperative(d: Diagnosis, verdict: Verdict) -> str:
+def answer(d: Diagnosis) -> str:
+    """Say whether it passes, and what it means."""
+    return f"{lasting(d)}. {meaning(d)}"
+
+
+def next_step(d: Diagnosis) -> str:
+    """Say when to retry, what becomes of tomorrow, and what to look at."""
+    if d.advice is None or d.tomorrow is None:
+        return ""
     policy = d.retry
     first = f"wait {spoken(next(iter(policy.first_seconds.values())))}" if policy else "do not retry"
     labels = list(filter(None, map(_label, d.check)))[:_MOST_CHECKS]
     checks = f" Check: {'; '.join(labels)}." if labels else ""
-    return f"{_sentence(f'{first}, {VERDICTS[verdict]}')}{checks}"
+    return f"{_sentence(f'{first}, {VERDICTS[d.tomorrow]}')}{checks}"
 
 
 def _label(check: str) -> str:
