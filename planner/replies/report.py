@@ -145,7 +145,7 @@ def code_alone(d: Diagnosis, book: Rulebook) -> Code | None:
 
 def notes(d: Diagnosis) -> Iterator[str]:
     """Say what else there is to know."""
-    if d.several > 1:
+    if d.several > 1 and d.kind != "no reply":
         yield f"The text holds {d.several} different answers; this is the gravest."
     if d.kind == "own side":
         yield "Your own side said this, not the other server: look at your network, DNS and TLS first."
