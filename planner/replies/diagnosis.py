@@ -263,8 +263,10 @@ def diagnose(text: str | bytes) -> Diagnosis:
     """
     asked = matcher_in_use()
     said = tuple(dict.fromkeys(read(text)))
-    gravest = min((diagnosed(one, asked) for one in said), key=gravity)
-    return replace(gravest, several=len(said), cut=truncated(text) or _is_cut(gravest.text))
+    found = [diagnosed(one, asked) for one in said]
+    gravest = found[0] if len(found) == 1 else min(found, key=gravity)
+    cut = truncated(text) or _is_cut(gravest.text)
+    return replace(gravest, several=len(found), cut=cut) if cut or len(found) > 1 else gravest
 
 
 def gravity(diagnosis: Diagnosis) -> tuple[bool, bool, bool, int]:
