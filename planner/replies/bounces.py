@@ -10,7 +10,7 @@ from email.message import Message
 
 from planner.replies.cleaning import MAX_TEXT
 from planner.replies.said import Said
-from planner.replies.wording import domain_of, host_name, recorded
+from planner.replies.wording import host_name, recorded
 
 _FIELD = re.compile(
     r"[-•*\s]{0,4}(Final-Recipient|Original-Recipient|Action|Status|Remote-MTA|Diagnostic-Code|"
@@ -164,7 +164,7 @@ def _recipient(group: dict[str, str]) -> Said:
         words,
         "bounce",
         host,
-        domain_of(address),
+        address.partition(";")[2].strip() or address,
         status=group.get("status"),
         accepted=action.startswith(("delivered", "relayed")),
     )

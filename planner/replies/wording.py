@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from planner.replies.cleaning import clean, cut
+from planner.replies.cleaning import clean, cut, without
 from planner.replies.said import Said, Speaker
 
 MAX_UNIT = 20_000
@@ -65,11 +65,11 @@ _CLIENT = re.compile(
     r"nodename nor servname|name or service not known|"
     r"name resolution|couldn't find any host|find any host|\bdns\b|\bmx (?:record|host|lookup|resolv|"
     r"didn't)|no mx\b|mx records|lowest[- ]numbered mx|"
-    r"all hosts|no answer from|retry time not reached|retry timeout exceeded|\btls\b|\bssl\b|certificate|"
+    r"all hosts|no answer from|retry time not reached|retry timeout exceeded|\btls|\bssl(?![a-z])|certificate|"
     r"handshake|starttls|"
     r"(?:could not|couldn't|cannot|can't|unable to|failed to|wasn't able to) (?:be )?(?:connect|establish|"
     r"look ?up|resolve|open|reach)|"
-    r"connect failed|actively refused|winsock|socket ?error|getsockopt|loops back|not accept connection|"
+    r"connect(?:\(\))? failed|actively refused|winsock|socket ?error|getsockopt|loops back|not accept connection|"
     r"no servers? (?:available|responded)|"
     r"connect to \S{1,255}:|connectexception|message expired|too old|network error|in the queue too long|i/o error",
     re.IGNORECASE,
@@ -172,7 +172,7 @@ def reply(
     if found:
         sign = found["sign"]
         if sign and not _SIGNS.isdisjoint(sign):
-            words = f"{found['code']} {words[found.end('sign') :]}"
+            words = f"{found['code']} {words[found.end('sign') :]}".rstrip()
         elif found.start("code"):
             words = words[found.start("code") :]
         code = int(found["code"]) if code is None else code
@@ -254,13 +254,15 @@ def recorded(
     words: str,
     form: str,
     host: str | None = None,
-    domain: str | None = None,
+    address: str | None = None,
     *,
     code: int | None = None,
     status: str | None = None,
     accepted: bool = False,
 ) -> Said:
     """What a record of one attempt holds: `words`, with or without ``smtp;``; `code` and `status` where apart."""
+    domain = domain_of(address)
+    words = without(words, address)
     kind, semicolon, rest = words.partition(";")
     own = False
     if semicolon and _KIND.match(kind):
