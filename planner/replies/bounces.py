@@ -30,9 +30,9 @@ _FOR_PEOPLE = (
     "remote server returned",
 )  # fmt: skip
 _COPY = re.compile(
-    r"^[- ]{2,10}(?:Below this line is a copy|This is a copy of|Original message|Message header follows|"
-    r"Undelivered message follows|"
-    r"The body of the message|Enclosed is a copy|Forwarded message)",
+    r"^(?:Original message headers:|[- ]{2,10}(?:Below this line is a copy|This is a copy of|Original message|"
+    r"Message header follows|Undelivered message follows|The body of the message|Enclosed is a copy|"
+    r"Forwarded message))",
     re.IGNORECASE | re.MULTILINE,
 )
 # parts within parts within parts are no bounce, and the library's time grows with their depth

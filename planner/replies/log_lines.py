@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from planner.replies.cleaning import clean, cut, unescaped, with_signs, without
 from planner.replies.said import Said, Speaker
-from planner.replies.wording import MAX_UNIT, domain_of, host_name, nobody, plain_reply, quoted, reply, spoken
+from planner.replies.wording import MAX_UNIT, domain_of, enclosed, host_name, nobody, plain_reply, quoted, reply, spoken
 
 _SAID = (" said: ", " talk to me: ")
 _IN_REPLY = " (in reply to "
@@ -177,7 +177,7 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
     if responded >= 0:
         at = quoted(words[responded:])
         if at is not None:
-            return reply(words[responded + at :].replace('"', " "), form, host, domain)
+            return reply(enclosed(words[responded:], at), form, host, domain)
     said = spoken(words, form, host, domain)
     own = re.search(
         r"winsock|socket ?error|win32 error|dns query failed|error encountered while communicating",

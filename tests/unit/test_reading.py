@@ -92,6 +92,13 @@ def test_one_reply(pasted, code, enhanced, text):
         ("| > 421-4.7.0 quoted\n| > 421 4.7.0 twice", ["421 4.7.0 quoted twice"]),
         ("421 4.7.0 limit of\n450 messages per hour reached", ["421 4.7.0 limit of 450 messages per hour reached"]),
         ("SMTP error after RCPT TO:<ann@example.com>:\n  550 5.1.1 no", ["550 5.1.1 no"]),
+        ("smtp; 421-4.7.0 a\n    421-4.7.0 b\n    421 4.7.0 c", ["421 4.7.0 a b c"]),
+        (
+            "220 mx.example.com ESMTP\nEHLO x\n250 mx.example.com\nRCPT TO:<ann@example.com>\n421 4.7.0 later",
+            ["421 4.7.0 later"],
+        ),
+        ('2026-11-25,ann@example.com,"421 too busy, later",x', ["421 too busy, later"]),
+        ("We got 421 errors today: 421 4.7.0 [TSS04] deferred", ["421 4.7.0 [TSS04] deferred"]),
         # lines that do not
         ("421 4.7.0 a\n421 4.7.0 b", ["421 4.7.0 a", "421 4.7.0 b"]),
         ("421-4.7.0 a\n550 5.1.1 b", ["421 4.7.0 a", "550 5.1.1 b"]),
@@ -327,7 +334,7 @@ LOGS = {
                 'SocketError." Attempted '
                 "failover.};{MSG=};{FQDN=mx.example.net}"
             ),
-            (SERVER, 421, "4.4.2", "421 4.4.2 Connection dropped due to SocketError. Attempted failover."),
+            (SERVER, 421, "4.4.2", "421 4.4.2 Connection dropped due to SocketError."),
         ),
         (
             (
@@ -629,6 +636,10 @@ def test_bounces_for_people(text):
                 "response was: 4.7.0 later\n"
                 "   at System.Net.Mail.DataStopCommand.CheckResponse(SmtpStatusCode statusCode, String serverResponse)"
             ),
+            [(SERVER, 421, "4.7.0", "421 4.7.0 later")],
+        ),
+        (
+            'Swift_TransportException: Expected response code 250 but got code "421", with message "421 4.7.0 later"',
             [(SERVER, 421, "4.7.0", "421 4.7.0 later")],
         ),
         ("Net::SMTPServerBusy: 450 4.7.1 rejected", [(SERVER, 450, "4.7.1", "450 4.7.1 rejected")]),
