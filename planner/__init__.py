@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
     from planner.optimizer.retries import RetryAdvice, advise_retries
+    from planner.replies.diagnosis import Diagnosis, diagnose
+    from planner.replies.pile import Diagnoses, diagnose_all
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -32,6 +34,8 @@ __all__ = [
     "Cancelled",
     "Candidate",
     "Comparison",
+    "Diagnoses",
+    "Diagnosis",
     "Explanation",
     "Forecast",
     "InputError",
@@ -48,6 +52,8 @@ __all__ = [
     "advise_retries",
     "catalogue",
     "compare",
+    "diagnose",
+    "diagnose_all",
     "draw",
     "explain",
     "optimize",
@@ -66,6 +72,8 @@ _HOMES = {
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
+    "Diagnoses": "planner.replies.pile",
+    "Diagnosis": "planner.replies.diagnosis",
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
@@ -81,6 +89,8 @@ _HOMES = {
     "advise_retries": "planner.optimizer.retries",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
+    "diagnose": "planner.replies.diagnosis",
+    "diagnose_all": "planner.replies.pile",
     "draw": "planner.simulation.beliefs",
     "explain": "planner.optimizer.explanation",
     "optimize": "planner.optimizer.planning",
