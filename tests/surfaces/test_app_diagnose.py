@@ -33,7 +33,9 @@ def page():
     """The page with nothing pasted."""
     app = settled(AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_SECONDS).run())
     app._page_hash = calc_hash("diagnose")  # pages that are functions have no path to switch to
-    return app.run()
+    app.run()
+    app._page_hash = ""  # from now on the page that a run ended on
+    return app
 
 
 def pasted(app, text):
