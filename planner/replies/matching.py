@@ -46,6 +46,32 @@ class Match(NamedTuple):
     software: str | None
 
 
+class Part(NamedTuple):
+    """Words that stand together."""
+
+    words: str
+    starts_word: bool
+    ends_word: bool
+    pattern: re.Pattern[str] | None
+    """Where digits of any value are among them."""
+
+    def end_in(self, text: str, at: int) -> int:
+        """Where they end in a text from `at` on, -1 if they are not there."""
+        if self.pattern is not None:
+            found = self.pattern.search(text, at)
+            return -1 if found is None else found.end()
+        start = text.find(self.words, at)
+        while start >= 0:
+            end = start + len(self.words)
+            inside = (self.starts_word and text[start - 1 : start].isalnum()) or (
+                self.ends_word and text[end : end + 1].isalnum()
+            )
+            if not inside:
+                return end
+            start = text.find(self.words, start + 1)
+        return -1
+
+
 class Phrase(NamedTuple):
     """One wording of a rule, ready to be looked for."""
 
@@ -53,17 +79,16 @@ class Phrase(NamedTuple):
     words: str
     needs: frozenset[str]
     """Every word of it: without all of them in a text there is nothing to look for."""
-    parts: tuple[re.Pattern[str], ...]
+    parts: tuple[Part, ...]
     rule: Rule
 
     def found_in(self, text: str) -> bool:
         """Tell whether the parts follow one another in a text in lower case; linear in its length."""
         at = 0
         for part in self.parts:
-            found = part.search(text, at)
-            if found is None:
+            at = part.end_in(text, at)
+            if at < 0:
                 return False
-            at = found.end()
         return True
 
 
@@ -189,19 +214,24 @@ def _phrase(rule: Rule, words: str) -> Phrase:
     needs = frozenset(_WORD.findall(lower.replace(_DIGITS, " ")))
     if not needs:
         raise InputError(f"says is {words!r}, without any word. Write words.", field="says")
-    return Phrase((basis, letters, conditions, bool(rule.provider)), words, needs, tuple(map(_pattern, parts)), rule)
+    return Phrase((basis, letters, conditions, bool(rule.provider)), words, needs, tuple(map(_part, parts)), rule)
 
 
-def _pattern(part: str) -> re.Pattern[str]:
+def _part(words: str) -> Part:
     """Words between ends of words; digits at ``<n>``."""
-    pattern = r"\d++".join(re.escape(piece) for piece in part.split(_DIGITS))
-    before = r"(?<![^\W_])" if part.startswith(_DIGITS) or _LETTER.match(part[0]) else ""
-    after = r"(?![^\W_])" if part.endswith(_DIGITS) or _LETTER.match(part[-1]) else ""
-    return re.compile(before + pattern + after)
+    starts = words.startswith(_DIGITS) or _LETTER.match(words[0]) is not None
+    ends = words.endswith(_DIGITS) or _LETTER.match(words[-1]) is not None
+    if _DIGITS not in words:
+        return Part(words, starts, ends, None)
+    digits = r"\d++".join(re.escape(piece) for piece in words.split(_DIGITS))
+    before, after = r"(?<![^\W_])" if starts else "", r"(?![^\W_])" if ends else ""
+    return Part(words, starts, ends, re.compile(before + digits + after))
 
 
 def _indexed(phrases: list[Phrase]) -> dict[str, tuple[Phrase, ...]]:
-    common = Counter(word for phrase in phrases for word in phrase.needs)
+    """Phrases by the word that fewest replies hold, as far as the rules' own examples tell."""
+    examples = {phrase.rule.example for phrase in phrases}
+    common = Counter(word for text in examples for word in set(_WORD.findall(text.lower())))
     index: dict[str, list[Phrase]] = defaultdict(list)
     for phrase in phrases:
         index[min(phrase.needs, key=lambda word: (common[word], -len(word), word))].append(phrase)
