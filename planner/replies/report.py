@@ -97,7 +97,7 @@ def retry_says(d: Diagnosis) -> str:
 
 def _backoff(policy: RetryPolicy) -> str:
     growth = policy.growth
-    if growth == 1.0:
+    if growth == 1.0 or policy.interval(1) == policy.interval(2):
         waits = f"every {spoken(policy.interval(1))}"
     else:
         times = "at doubling intervals" if growth == 2.0 else f"each wait {growth:g} times as long"

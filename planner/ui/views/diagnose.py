@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -41,21 +42,18 @@ connect to mx.example.com[192.0.2.80]:25: Connection timed out
 }
 
 # Streamlit takes a text when its box is left, or on Ctrl+Enter; who has pasted waits for neither.
-_AT_ONCE = st.components.v2.component(
-    "take_pasted_text",
-    js="""
-    export default function ({ data }) {
-        const taken = (event) => {
-            const box = event.target;
-            if (box.tagName !== "TEXTAREA" || box.getAttribute("aria-label") !== data) return;
-            const enter = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true };
-            setTimeout(() => box.dispatchEvent(new KeyboardEvent("keydown", enter)), 50);
-        };
-        document.addEventListener("paste", taken);
-        return () => document.removeEventListener("paste", taken);
-    }
-    """,
-)
+_AT_ONCE = """
+export default function ({ data }) {
+    const taken = (event) => {
+        const box = event.target;
+        if (box.tagName !== "TEXTAREA" || box.getAttribute("aria-label") !== data) return;
+        const enter = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true };
+        setTimeout(() => box.dispatchEvent(new KeyboardEvent("keydown", enter)), 50);
+    };
+    document.addEventListener("paste", taken);
+    return () => document.removeEventListener("paste", taken);
+}
+"""
 
 
 def render(asked: Questions) -> None:
@@ -69,7 +67,7 @@ def render(asked: Questions) -> None:
         persist_state="session",
         help=prose("diagnose"),
     )
-    _AT_ONCE(data=LABEL, key="at once")
+    _taker()(data=LABEL, key="at once")
     if not (text or "").strip():
         _empty()
         return
@@ -78,6 +76,11 @@ def render(asked: Questions) -> None:
     verdicts = {name: verdict for name, verdict in found.verdicts.items() if name != NOT_TOLD}
     with place:
         _brake(asked, verdicts, found.tomorrow)
+
+
+@cache
+def _taker() -> Any:
+    return st.components.v2.component("take_pasted_text", js=_AT_ONCE)
 
 
 def _found(text: str) -> wp.Diagnoses:
