@@ -175,7 +175,7 @@ def reply(
     if found:
         sign = found["sign"]
         if sign and not _SIGNS.isdisjoint(sign):
-            words = f"{found['code']} {words[found.end('sign') :]}".rstrip()
+            words = f"{found['code']} {words[found.end('sign') :].strip()}".rstrip()
         elif found.start("code"):
             words = words[found.start("code") :]
         code = int(found["code"]) if code is None else code
