@@ -180,9 +180,13 @@ def _revision() -> str:
 _INTRODUCTION = """# How often a diagnosis is right
 
 Written by `python -m benchmarks.diagnose --write` on {day}, revision {revision}. {n} replies were collected from
-published sources with their cause; {held_out} of them, chosen by a hash of the text, were kept from those who wrote the rules.
-Rules written after this score are left out of it. Shares with their standard error. Causes are the collection's
-judgement: where a text fits two, ours may be right and count as wrong.
+published sources with their cause; {held_out} of them, chosen by a hash of the text, were kept from those who wrote
+the rules. Rules written or changed after the first score are left out. Shares with their standard error. Causes are
+the collection's judgement: where a text fits two, ours may be right and count as wrong.
+
+**First score**, at revision b800342, before anybody had looked at the held-out part: cause right for 160 of 189
+(84.7 %), temporary for 188, a provider invented for 1 of 83. Rules were widened from published lists, some of which
+the collection was made from, too; replies from elsewhere fare worse than these.
 
 """
 
