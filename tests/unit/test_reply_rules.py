@@ -8,7 +8,7 @@ import planner as wp
 from benchmarks.diagnose import answers, replies
 from planner.errors import InputError
 from planner.replies.diagnosis import diagnosed, matcher_in_use
-from planner.replies.matching import Phrase, match, phrases_of
+from planner.replies.matching import Phrase, match, matcher, phrases_of
 from planner.replies.reading import Said, Speaker, read
 from planner.replies.rules import Rule, rulebook
 from planner.vocabulary import ReplyCause
@@ -86,7 +86,12 @@ def test_every_cause_has_advice():
 def test_own_rules_are_added_to_ours(tmp_path, monkeypatch):
     folder = tmp_path / "replies"
     folder.mkdir()
-    own = "name: Acme\nprovider: acme\nrules:\n- {says: the moon is full, cause: policy, source: us, example: 450 the moon is full}\n"
+    own = """\
+name: Acme
+provider: acme
+rules:
+- {says: the moon is full, cause: policy, source: us, example: 450 the moon is full}
+"""
     (folder / "acme.yaml").write_text(own)
     monkeypatch.setenv("WARMUP_CATALOGUE", str(tmp_path))
     found = wp.diagnose("450 4.0.0 the moon is full tonight")
@@ -109,9 +114,6 @@ def test_a_wrong_rule_is_refused_with_its_place(tmp_path, text, field, line):
     folder.mkdir()
     (folder / "own.yaml").write_text(text)
     with pytest.raises(InputError) as raised:
-        wp.diagnose  # noqa: B018 - the public name loads
-        from planner.replies.matching import matcher
-
         matcher(rulebook(tmp_path))
     assert (raised.value.field or "").endswith(field or "")
     assert line is None or raised.value.line == line
