@@ -64,7 +64,7 @@ def test_a_reply_is_answered_in_words() -> None:
     assert found.escalate_page == "https://post.example/senders"
     assert found.tomorrow is Verdict.STEP_BACK
     said = found.summary()
-    assert said.startswith("Temporary. The elephants remember you. Wait 90 minutes, step back")
+    assert said.startswith("Temporary. The elephants remember you. Wait 90 minutes, send half")
     assert "Elephant Post's own key [ELE1] (confidence: high)" in said
     assert str(found) == said
 
