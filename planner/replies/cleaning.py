@@ -85,6 +85,9 @@ def clean(text: str) -> str:
     lead = _LEAD.match(text)
     if lead:
         text = _once(text, lead)
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
+        # what was taken out stood between blanks
+        text = " ".join(text.split())
     return text if len(text) <= MAX_REPLY else cut(text, MAX_REPLY - 1).rstrip() + _MARK
 
 

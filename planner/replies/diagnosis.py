@@ -262,8 +262,8 @@ def diagnose(text: str | bytes) -> Diagnosis:
         Also of what is no mail reply: it says so.
     """
     asked = matcher_in_use()
-    said = tuple(dict.fromkeys(read(text)))
-    found = [diagnosed(one, asked) for one in said]
+    said = read(text)
+    found = [diagnosed(one, asked) for one in (dict.fromkeys(said) if len(said) > 1 else said)]
     gravest = found[0] if len(found) == 1 else min(found, key=gravity)
     cut = truncated(text) or _is_cut(gravest.text)
     return replace(gravest, several=len(found), cut=cut) if cut or len(found) > 1 else gravest

@@ -138,7 +138,7 @@ def _kumomta(record: Record) -> Iterator[Said]:
         if said.why_not is None and (
             own or (host is None and not said.accepted and code in _OWN_CODES and enhanced in _OWN_STATUS)
         ):
-            said = replace(said, speaker=Speaker.CLIENT)
+            said = replace(said, speaker=Speaker.CLIENT, why_not=None)
         yield said
 
 
@@ -196,7 +196,7 @@ def _sparkpost(event: Record) -> Said:
     said = recorded(
         words, "sparkpost", host_name(_text(event.get("mx_host"))), address, code=_code(event.get("error_code"))
     )
-    return replace(said, speaker=Speaker.CLIENT) if "[internal]" in said.text else said
+    return replace(said, speaker=Speaker.CLIENT, why_not=None) if "[internal]" in said.text else said
 
 
 def _other(event: Record) -> Said:

@@ -85,7 +85,7 @@ def postfix_reason(
     """Why Postfix did not deliver, as in its log and in its bounces."""
     if sent:
         said = reply(reason, form, host, domain)
-        return replace(said, accepted=True, enhanced=said.enhanced or dsn)
+        return replace(said, accepted=True, why_not=None, enhanced=said.enhanced or dsn)
     cut_at = -1
     for words in _SAID:
         cut_at = reason.find(words)
@@ -185,7 +185,7 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
         re.IGNORECASE,
     )
     if own or (said.enhanced or "").startswith(("4.4.31", "5.4.31")):
-        return replace(said, speaker=Speaker.CLIENT)
+        return replace(said, speaker=Speaker.CLIENT, why_not=None)
     return said
 
 
@@ -199,8 +199,8 @@ def _qmail(words: str, result: str) -> Said:
         said = reply(words[at + 17 : end if end >= 0 else len(words)], "qmail", named)
     else:
         said = spoken(words, "qmail", named, dsn="")
-        said = replace(said, speaker=Speaker.CLIENT)
-    return replace(said, accepted=True, speaker=Speaker.SERVER) if result == "success" else said
+        said = replace(said, speaker=Speaker.CLIENT, why_not=None)
+    return replace(said, accepted=True, speaker=Speaker.SERVER, why_not=None) if result == "success" else said
 
 
 def _without_names(words: str) -> str:
@@ -342,7 +342,7 @@ def _momentum(line: str) -> Said:
         if re.match(r"[2-5]\d\d[- ]\D|[2-5]\d\d [245]\.", fields[n]):
             said = reply("@".join(fields[n:]), "momentum", None, domain)
             own = "[internal]" in said.text
-            return replace(said, speaker=Speaker.CLIENT) if own else said
+            return replace(said, speaker=Speaker.CLIENT, why_not=None) if own else said
     if kind == "D":
         return Said("", None, None, Speaker.SERVER, True, "momentum", None, domain)
     said = spoken(clean(" ".join(fields[n] for n in range(len(fields)) if " " in fields[n])), "momentum", None, domain)

@@ -29,7 +29,7 @@ _SIGNS = frozenset(":;,)]>\"'=|.")
 _MESSAGE = 'with message "'
 _CLOSES = {"'": "'", '"': '"', "[": "]", "(": ")", "<": ">"}
 _ENHANCED_FIRST = re.compile(r"[\s(\[<#\"']{0,5}+([245]\.\d{1,2}\.\d{1,3})(?![\d.]*\d)[\])>\"':;,-]{0,3}(?:\s|\Z)")
-_ENHANCED_LATER = re.compile(r"(?<![\w.])(?:#([45]\.\d{1,2}\.\d{1,3})|([45]\.[0-7]\.\d{1,3}))(?![\w]|\.\d)")
+_ENHANCED_LATER = re.compile(r"[45]\.(\d{1,2})\.\d{1,3}(?!\w|\.\d)")
 # a number at the start of a line that is no reply code
 _NO_CODE = re.compile(
     r"[-\s]?(?:\d{3,4}(?:[-\s]\d{1,5})*+\W{0,3}\Z|(?:€|\$|£|¥|%)|(?:euros?|dollars?|usd|eur|gbp|pounds?|"
@@ -175,7 +175,7 @@ def reply(
     if found:
         sign = found["sign"]
         if sign and not _SIGNS.isdisjoint(sign):
-            words = f"{found['code']} {words[found.end('sign') :]}".rstrip()
+            words = f"{found['code']} {words[found.end('sign') :].strip()}".rstrip()
         elif found.start("code"):
             words = words[found.start("code") :]
         code = int(found["code"]) if code is None else code
@@ -301,7 +301,7 @@ def recorded(
             said = replace(said, enhanced=enhanced)
         if not said.text and said.code is None and said.enhanced is None and not accepted:
             return nobody("", "event without a reply", form, domain)
-    return replace(said, accepted=True) if accepted else said
+    return replace(said, accepted=True, speaker=Speaker.SERVER, why_not=None) if accepted else said
 
 
 def own_trouble(text: str) -> bool:
@@ -341,9 +341,12 @@ def domain_of(address: str | None) -> str | None:
 def _later(words: str, code: int | None) -> str | None:
     """An enhanced code further on in the text, of the reply code's class."""
     for found in _ENHANCED_LATER.finditer(words):
-        enhanced: str = found[1] or found[2]
-        if code is None or code // 100 == int(enhanced[0]):
-            return enhanced
+        before = words[found.start() - 1] if found.start() else " "
+        # a version or an IP address is none; qmail's and Cisco's # marks what is one
+        if before != "#" and (before.isalnum() or before in "._" or found[1] > "7"):
+            continue
+        if code is None or code // 100 == int(found[0][0]):
+            return found[0]
     return None
 
 
