@@ -33,7 +33,7 @@ PASTE = "Paste the reply itself, the log line that quotes it, or the bounce mess
 VERDICTS = {
     Verdict.GO_ON: "go on as planned tomorrow",
     Verdict.HOLD: "hold tomorrow's volume at today's",
-    Verdict.STEP_BACK: "step back to the last quiet volume tomorrow",
+    Verdict.STEP_BACK: "send half of today's volume tomorrow",
     Verdict.STOP: "stop this mail until it is mended",
 }
 TITLES = {
@@ -90,7 +90,8 @@ def retry_says(d: Diagnosis) -> str:
     if policy is None or d.first_wait is None:
         said = d.advice.retry_says
     else:
-        said = f"After {spoken(d.first_wait)}, then {_backoff(policy)}."
+        first, rest = f"After {spoken(d.first_wait)}", _backoff(policy)
+        said = f"{rest[:1].upper()}{rest[1:]}." if policy.interval(1) == d.first_wait else f"{first}, then {rest}."
     repair = " The same answer comes until it is repaired." if d.cause in NEEDS_REPAIR else ""
     return said + repair
 

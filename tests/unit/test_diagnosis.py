@@ -64,17 +64,17 @@ def test_a_reply_is_answered_in_words() -> None:
     assert found.escalate_page == "https://post.example/senders"
     assert found.tomorrow is Verdict.STEP_BACK
     said = found.summary()
-    assert said.startswith("Temporary. The elephants remember you. Wait 90 minutes, step back")
+    assert said.startswith("Temporary. The elephants remember you. Wait 90 minutes, send half")
     assert "Elephant Post's own key [ELE1] (confidence: high)" in said
     assert str(found) == said
 
 
 def test_the_wait_that_a_reply_names_comes_before_the_rule_s() -> None:
     assert wp.diagnose(ELEPHANT).first_wait == 5_400
-    named = wp.diagnose(f"{ELEPHANT}, try again in 4 hours")
+    named = wp.diagnose(f"{ELEPHANT}, try again in 3 hours")
     assert named.retry is not None
-    assert set(named.retry.first_seconds.values()) == {14_400.0}
-    assert named.retry_says.startswith("After 4 hours, then at doubling intervals")
+    assert set(named.retry.first_seconds.values()) == {10_800.0}
+    assert named.retry_says.startswith("After 3 hours, then ")
     assert wp.diagnose(f"{ELEPHANT}, retry in 2 seconds").first_wait == 60
 
 
