@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
     from planner.observing.observations import Observations
+    from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
@@ -55,6 +56,7 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
@@ -89,6 +91,7 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",

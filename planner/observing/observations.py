@@ -18,6 +18,7 @@ from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, shown
 from planner.inputs.yamlfile import parse_json
 from planner.observing import rows
+from planner.observing.doubts import doubts
 from planner.observing.rows import CAUSES, COLUMNS, MAX_COUNT, MAX_DAYS, MEASURES
 from planner.observing.words import without_names
 from planner.vocabulary import Floats, dates_text, day_text, whole
@@ -303,6 +304,10 @@ class Observations:
         return self._with(
             sender.provider_names, days, block, notes=(*self.notes, *_left_out(self, mine, early, sender))
         )
+
+    def doubts(self, sender: Sender | None = None, today: date | None = None) -> tuple[str, ...]:
+        """Say which numbers cannot be right, or probably are not: `planner.observing.doubts`."""
+        return doubts(self, sender, today)
 
     # --- JSON
 

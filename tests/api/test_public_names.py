@@ -39,6 +39,7 @@ PUBLIC = {
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
