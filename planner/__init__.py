@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.alarms import Alarm, Alarms
+    from planner.observing.judging import alarms
     from planner.observing.observations import Observations
+    from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
@@ -29,6 +32,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Cancelled",
@@ -49,6 +54,8 @@ __all__ = [
     "Sender",
     "__version__",
     "advise_retries",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "draw",
@@ -65,6 +72,8 @@ __all__ = [
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
     "AddressList": "planner.inputs.address_list",
+    "Alarm": "planner.observing.alarms",
+    "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
@@ -84,6 +93,8 @@ _HOMES = {
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
+    "alarm_rules": "planner.observing.rules",
+    "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
