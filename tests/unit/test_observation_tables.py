@@ -110,6 +110,18 @@ def test_the_same_row_twice_is_refused():
         read("date,provider,sent\n2026-11-25,gmail,10\n2026-11-25,Gmail,10\n")
 
 
+def test_ips_and_numbered_campaigns_are_other_mail():
+    for title, a, b in (("Sending IP", "192.0.2.1", "192.0.2.2"), ("Campaign ID", "7", "8")):
+        seen = read(f"date,provider,{title},sent\n2026-11-25,gmail,{a},10\n2026-11-25,gmail,{b},5\n")
+        assert_array_equal(seen.sent, [[15]])
+        assert has(seen, f"they differ in '{title}'")
+
+
+def test_a_remark_does_not_make_another_row():
+    with pytest.raises(InputError, match="Rows 2 and 3"):
+        read("date,provider,sent,notes\n2026-11-25,gmail,10,good\n2026-11-25,gmail,10,again\n")
+
+
 def test_totals_and_titles_are_left_out_and_told():
     seen = read("date,provider,sent\n2026-11-25,gmail,10\n2026-11-25,Total,10\nsaid Ann,,\n2026-11-25,Others,4\n")
     assert seen.providers == ("gmail", "other")
