@@ -31,7 +31,10 @@ LOOK_BACK = 35
 
 _CAUSES = tuple(Cause)
 _NAMED = [_CAUSES.index(cause) for cause in (Cause.REPUTATION, Cause.PENALTY)]
-_UNEXPECTED = [n for n, cause in enumerate(_CAUSES) if cause is not Cause.GREYLISTING]
+_NOT_OURS = {Cause.GREYLISTING, Cause.SYSTEM, Cause.STUCK}
+"""Deferrals that say nothing of the sender: any stranger, any hour of maintenance, any full mailbox gets them."""
+
+_OURS = [n for n, cause in enumerate(_CAUSES) if cause not in _NOT_OURS]
 
 Trials = tuple[Floats, Floats, str]
 """Events and trials, (days,) float arrays, NaN where either is not known; and what the trials are called."""
@@ -151,9 +154,8 @@ def _undelivered(seen: Observations, p: int) -> Trials:
     return np.maximum(seen.sent[p] - seen.delivered[p], 0.0), seen.sent[p], "messages sent"
 
 
-def _unexpected_deferrals(seen: Observations, p: int) -> Trials:
-    """All but greylisting, which says nothing of the sender."""
-    return _per_message(seen, p, seen.deferred_by_cause[p][:, _UNEXPECTED].sum(axis=1))
+def _own_deferrals(seen: Observations, p: int) -> Trials:
+    return _per_message(seen, p, seen.deferred_by_cause[p][:, _OURS].sum(axis=1))
 
 
 def _first_deferrals(seen: Observations, p: int) -> Trials:
@@ -184,6 +186,6 @@ _TRIALS: dict[Measure, tuple[Callable[[Observations, int], Trials], ...]] = {
     "bounce_rate": (_bounces, _bounces_alone),
     "block_rate": (_blocks,),
     "undelivered_share": (_undelivered,),
-    "deferral_share": (_unexpected_deferrals, _first_deferrals, _deferrals),
+    "deferral_share": (_own_deferrals, _first_deferrals, _deferrals),
     "reputation_share": (_reputation,),
 }

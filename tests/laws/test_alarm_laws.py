@@ -28,7 +28,6 @@ SENDER = wp.Sender.from_dict(
     }
 )
 CAUSES = list(Cause)
-UNEXPECTED = [n for n, cause in enumerate(CAUSES) if cause is not Cause.GREYLISTING]
 
 
 def days(n):
@@ -164,3 +163,32 @@ def test_trouble_far_above_a_limit_is_found_in_a_day(name):
     one = season(np.random.default_rng(3), 30, **sick)
     found = wp.alarms(SENDER, one)
     assert all(found.verdict(provider) != "go_on" for provider in SEVEN)
+
+
+def test_alarms_see_what_the_simulation_calls_a_wrong_day():
+    sender = wp.Sender.load("data/examples/newsletter.yaml")
+    forecast = wp.simulate(sender, wp.published("onesignal", sender), scenarios=25, seed=3)
+    counts = {"sent": "injected", "first_deferred": "first_4xx"} | {
+        name: name for name in ("attempts", "delivered", "hard_bounced", "blocked", "expired")
+    }
+    wrong, asked = [], []
+    for s in range(25):
+        arrays = {name: getattr(forecast, row)[s] for name, row in counts.items()}
+        by_cause = forecast.deferred[s]
+        seen = Observations(
+            sender.provider_names,
+            forecast.schedule.dates,
+            **arrays,
+            deferred=by_cause.sum(axis=2),
+            deferred_by_cause=by_cause,
+            complaints=np.zeros_like(arrays["sent"]),
+        )
+        assert seen.doubts() == ()
+        for d, day in enumerate(seen.days[:35]):
+            trouble = forecast.first_trouble[s, :, d]
+            wrong += list((trouble >= 5) & (trouble > 0.1 * seen.sent[:, d]))
+            asked += [verdict != "go_on" for verdict in wp.alarms(sender, seen.until(day)).verdicts.values()]
+    hit, other = np.array(asked)[np.array(wrong)], np.array(asked)[~np.array(wrong)]
+    assert len(hit) > 50
+    assert hit.mean() > 0.97
+    assert other.mean() < 0.02

@@ -123,9 +123,10 @@ def test_measures(counts, rule):
     assert found[0].lift == expected.lift
 
 
-def test_greylisting_is_no_trouble():
+@pytest.mark.parametrize("cause", [Cause.GREYLISTING, Cause.SYSTEM, Cause.STUCK])
+def test_what_meets_everybody_is_no_trouble(cause):
     by_cause = np.zeros((1, 1, len(Cause)))
-    by_cause[0, 0, list(Cause).index(Cause.GREYLISTING)] = 500
+    by_cause[0, 0, list(Cause).index(cause)] = 500
     counts = {"sent": [[1000]], "attempts": [[1500]], "deferred": [[500]], "first_deferred": [[500]]}
     assert list(judged(Observations(("gmail",), days(1), **counts, deferred_by_cause=by_cause))) == []
     by_cause[0, 0, list(Cause).index(Cause.PENALTY)] = 140
