@@ -302,8 +302,6 @@ class _Names:
             return (self._own[word],)
         if word in _REST:
             return (OTHER,)
-        if text in catalogue().providers:
-            return (text,)
         return self._known.find(text)
 
 

@@ -166,6 +166,12 @@ def test_days_of_which_nothing_is_known_are_only_watched():
     assert "Nothing is known after Mon 16 Nov" in found.summary()
 
 
+def test_gaps_since_the_last_mail_are_not_idle_days():
+    found = judged(gmail(sent=[100, 0, 0, 0, np.nan, 0, 0, 0, 0, 0]))
+    assert rules_of(found) == []
+    assert rules_of(found, certain=False) == ["idle-7"]
+
+
 def test_a_provider_that_has_not_begun_is_not_idle():
     assert list(judged(gmail(sent=[0] * 20))) == []
 
@@ -205,6 +211,12 @@ def test_weekly_senders_are_judged_by_their_last_send():
     found = judged(seen)
     assert rules_of(found) == ["deferrals-above-10"]
     assert (found[0].first, found[0].last) == (FIRST, FIRST)
+
+
+def test_a_morning_in_the_past_knows_nothing_of_later_mail():
+    seen = gmail(sent=[1000, 0, 1000], first_deferred=[0, 0, 900])
+    assert list(judged(seen, today=days(3)[1])) == []
+    assert rules_of(judged(seen)) == ["deferrals-above-60", "deferrals-above-10"]
 
 
 def test_today_counts_as_far_as_it_is_known():

@@ -188,6 +188,19 @@ def test_what_cannot_be_right_is_a_problem():
     assert all(text.startswith("a.csv: ") for text in said)
 
 
+def test_today_is_not_to_come():
+    text = "date,provider,sent\n2026-11-25,gmail,10\n"
+    assert read(text, today=date(2026, 11, 25)).problems == ()
+    assert len(read(text, today=date(2026, 11, 24)).problems) == 1
+
+
+def test_a_day_that_dwarfs_all_others():
+    seen = read("date,provider,sent\n2026-11-25,gmail,12\n2026-11-26,gmail,1301\n2026-11-27,gmail,13\n")
+    assert [one.text for one in seen.problems] == [
+        "gmail, Thu 26 Nov: 1,301 messages, and never more than 13 on another day. Check it."
+    ]
+
+
 def test_doubts_about_a_sender():
     sender = wp.Sender.from_dict(
         {
@@ -287,6 +300,14 @@ def test_exports_are_recognised(export):
     frame = seen.to_frame().dropna(axis=1, how="all")
     assert list(frame.columns[2:]) == known.split()
     assert frame[known.split()].to_numpy().tolist() == expected
+
+
+def test_the_longest_sign_tells_the_export():
+    seen = read(
+        "date,provider,requests,sent,delivered,bounce rate,hardBounces,softBounces\n"
+        "2026-11-25,gmail,100,99,95,2 %,2,3\n"
+    )
+    assert has(seen, "Read as Brevo transactional statistics.")
 
 
 def test_every_export_is_tried():
