@@ -33,7 +33,6 @@ _NAMED_WAIT = re.compile(
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_WAIT = 2 * 86_400
 _SHORTEST_WAIT = 60.0
-_VERDICTS = tuple(Verdict)
 _SURE = {Basis.TOKEN: "high", Basis.PROVIDER_CODE: "high", Basis.PHRASE: "medium", Basis.ENHANCED_CODE: "medium"}
 _LONG_PHRASE = 18
 
@@ -272,7 +271,7 @@ def diagnose(text: str | bytes) -> Diagnosis:
 def gravity(diagnosis: Diagnosis) -> tuple[bool, bool, bool, int]:
     """Sort key: the gravest first."""
     said, verdict = diagnosis.said, diagnosis.tomorrow
-    rank = -_VERDICTS.index(verdict) if verdict else 0
+    rank = -verdict.gravity if verdict else 0
     return said.accepted, said.speaker is Speaker.NOBODY, said.speaker is not Speaker.SERVER, rank
 
 

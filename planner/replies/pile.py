@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from planner.replies import report
@@ -40,7 +41,6 @@ _WITH_DIGITS = re.compile(r"\S*\d\S*")
 _MOST_WORDS = 120
 _MOST_PROVIDERS = 12
 _SAID_WORDS = frozenset({Basis.TOKEN, Basis.PHRASE, Basis.PROVIDER_CODE})
-_RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 Key = tuple[object, ...]
 T = TypeVar("T")
@@ -84,21 +84,21 @@ class Diagnoses(Sequence[Diagnosis]):
         for one in self.refusals:
             who = _whose(one)
             if one.tomorrow and one.count >= MATTERS * sums[who]:
-                found[who] = max(found.get(who, Verdict.GO_ON), one.tomorrow, key=_RANK.__getitem__)
+                found[who] = max(found.get(who, Verdict.GO_ON), one.tomorrow, key=attrgetter("gravity"))
         return dict(sorted(found.items(), key=lambda item: -sums[item[0]]))
 
     @property
     def tomorrow(self) -> Verdict | None:
         """The gravest of the providers' verdicts; None where there is no reply at all."""
         if any(one.kind == "accepted" for one in self.answers) or self.refusals:
-            return max(self.verdicts.values(), key=_RANK.__getitem__, default=Verdict.GO_ON)
+            return max(self.verdicts.values(), key=attrgetter("gravity"), default=Verdict.GO_ON)
         return None
 
     def gravest(self) -> Diagnosis | None:
         """The answer behind the gravest verdict, the most frequent of them; None where nothing was refused."""
         verdicts = self.verdicts
         behind = [one for one in self.refusals if one.tomorrow == verdicts[_whose(one)]]
-        return max(behind, key=lambda one: (_RANK[verdicts[_whose(one)]], one.count), default=None)
+        return max(behind, key=lambda one: (verdicts[_whose(one)].gravity, one.count), default=None)
 
     def summary(self) -> str:
         """Say what was refused by whom, and what follows, in a few lines."""

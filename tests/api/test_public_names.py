@@ -12,6 +12,8 @@ import planner
 
 PUBLIC = {
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Cancelled",
@@ -23,6 +25,7 @@ PUBLIC = {
     "Forecast",
     "InputError",
     "MxLookup",
+    "Observations",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -33,6 +36,8 @@ PUBLIC = {
     "Sender",
     "__version__",
     "advise_retries",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "diagnose",
@@ -42,6 +47,7 @@ PUBLIC = {
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
