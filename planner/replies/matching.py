@@ -51,6 +51,8 @@ class Phrase(NamedTuple):
 
     rank: tuple[int, ...]
     words: str
+    needs: frozenset[str]
+    """Every word of it: without all of them in a text there is nothing to look for."""
     parts: tuple[re.Pattern[str], ...]
     rule: Rule
 
@@ -105,7 +107,7 @@ def match(said: Said, asked: Matcher) -> Match:
     Among wordings the one with the most letters wins; a condition on a code that is met breaks ties.
     """
     text = said.text.lower()
-    words = set(_WORD.findall(text))
+    words = frozenset(_WORD.findall(text))
     met = _met(said, text, words, asked.client if said.speaker is Speaker.CLIENT else asked.server)
     provider, software = _speaker(said, text, words, met, asked)
     best = met[0] if met else None
@@ -127,9 +129,9 @@ def match(said: Said, asked: Matcher) -> Match:
     return Match(Basis.NOTHING, ReplyCause.OTHER, None, "", provider, software)
 
 
-def _met(said: Said, text: str, words: Iterable[str], index: dict[str, tuple[Phrase, ...]]) -> list[Phrase]:
+def _met(said: Said, text: str, words: frozenset[str], index: dict[str, tuple[Phrase, ...]]) -> list[Phrase]:
     """Phrases that the text holds and whose conditions it meets, the strongest first."""
-    near = [phrase for word in words if word in index for phrase in index[word]]
+    near = [phrase for word in words if word in index for phrase in index[word] if phrase.needs <= words]
     found = [phrase for phrase in near if _allowed(phrase.rule, said) and phrase.found_in(text)]
     if len(found) > 1:
         found.sort(key=_RANK, reverse=True)
@@ -147,7 +149,7 @@ def _any_class(enhanced: str, among: Iterable[str]) -> bool:
 
 
 def _speaker(
-    said: Said, text: str, words: Iterable[str], met: list[Phrase], asked: Matcher
+    said: Said, text: str, words: frozenset[str], met: list[Phrase], asked: Matcher
 ) -> tuple[str | None, str | None]:
     """Provider and software, when the host or the words tell: the host first, then the strongest wording."""
     by_host = _by_host(said.host, asked.book.hosts) if said.host else (None, None)
@@ -184,7 +186,10 @@ def _phrase(rule: Rule, words: str) -> Phrase:
     letters = sum(c.isalnum() for c in lower.replace(_DIGITS, ""))
     basis = Basis.TOKEN if rule.token else Basis.HINT if rule.hint else Basis.PHRASE
     conditions = bool(rule.code) + 2 * bool(rule.enhanced)
-    return Phrase((basis, letters, conditions, bool(rule.provider)), words, tuple(map(_pattern, parts)), rule)
+    needs = frozenset(_WORD.findall(lower.replace(_DIGITS, " ")))
+    if not needs:
+        raise InputError(f"says is {words!r}, without any word. Write words.", field="says")
+    return Phrase((basis, letters, conditions, bool(rule.provider)), words, needs, tuple(map(_pattern, parts)), rule)
 
 
 def _pattern(part: str) -> re.Pattern[str]:
@@ -196,11 +201,8 @@ def _pattern(part: str) -> re.Pattern[str]:
 
 
 def _indexed(phrases: list[Phrase]) -> dict[str, tuple[Phrase, ...]]:
-    held = [(phrase, set(_WORD.findall(phrase.words.lower().replace(_DIGITS, " ")))) for phrase in phrases]
-    common = Counter(word for _, words in held for word in words)
+    common = Counter(word for phrase in phrases for word in phrase.needs)
     index: dict[str, list[Phrase]] = defaultdict(list)
-    for phrase, words in held:
-        if not words:
-            raise InputError(f"says is {phrase.words!r}, without any word. Write words.", field="says")
-        index[min(words, key=lambda word: (common[word], -len(word), word))].append(phrase)
+    for phrase in phrases:
+        index[min(phrase.needs, key=lambda word: (common[word], -len(word), word))].append(phrase)
     return {word: tuple(found) for word, found in index.items()}
