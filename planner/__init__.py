@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.observations import Observations
+    from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
@@ -36,6 +38,7 @@ __all__ = [
     "Forecast",
     "InputError",
     "MxLookup",
+    "Observations",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -53,6 +56,7 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
@@ -70,6 +74,7 @@ _HOMES = {
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
     "MxLookup": "planner.inputs.mx",
+    "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",
@@ -86,6 +91,7 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",
