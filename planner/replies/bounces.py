@@ -1,4 +1,4 @@
-"""Reads bounce messages: delivery status notifications (RFC 3464), whole or in part, and those written for people only."""
+"""Reads bounce messages: delivery status notifications (RFC 3464), whole or in part, and those in words only."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _FIELD = re.compile(
 )
 _REPORT = re.compile(r"^[-•*\s]{0,4}(?:Final-Recipient|Diagnostic-Code)[ \t]{0,4}:", re.IGNORECASE | re.MULTILINE)
 _MAIL = re.compile(r"\A\s{0,20}(?:(?:From |>)[^\n]{0,300}\n)?[A-Za-z][\w-]{1,60}:[^\n]*\n")
-_FOR_PEOPLE = re.compile(
-    r"qmail-send program|created automatically by mail delivery software|this is the mail system at host|"
-    r"response from the remote server was|"
-    r"delivery to the following recipient|transcript of session follows|had permanent fatal errors|undelivered mail|"
-    r"delivery (?:has )?failed|could not be delivered|couldn't be delivered|wasn't delivered|"
-    r"delivery status notification|mail delivery (?:failed|subsystem)|"
-    r"the following address(?:\(es\)|es) failed|remote server returned",
-    re.IGNORECASE,
-)
+_FOR_PEOPLE = (
+    "qmail-send program", "created automatically by mail delivery software", "this is the mail system at host",
+    "response from the remote server was", "delivery to the following recipient", "transcript of session follows",
+    "had permanent fatal errors",
+    "undelivered mail", "delivery failed", "delivery has failed", "could not be delivered",
+    "couldn't be delivered", "wasn't delivered", "delivery status notification", "mail delivery subsystem",
+    "the following address failed", "the following addresses failed", "the following address(es) failed",
+    "remote server returned",
+)  # fmt: skip
 _COPY = re.compile(
     r"^[- ]{2,10}(?:Below this line is a copy|This is a copy of|Original message|Message header follows|"
     r"Undelivered message follows|"
@@ -41,12 +41,14 @@ _MAX_BOUNDARIES = 12
 
 def is_report(text: str) -> bool:
     """Whether a text holds the fields of a delivery status notification."""
-    return bool(_REPORT.search(text))
+    lower = text.lower()
+    return ("final-recipient" in lower or "diagnostic-code" in lower) and bool(_REPORT.search(text))
 
 
 def is_for_people(text: str) -> bool:
     """Whether a text is a bounce in words."""
-    return bool(_FOR_PEOPLE.search(text))
+    lower = text.lower()
+    return any(words in lower for words in _FOR_PEOPLE)
 
 
 def bodies(source: str) -> tuple[str, str] | None:

@@ -10,6 +10,8 @@ MAX_REPLY = 2_000
 """Characters of one reply."""
 MAX_TEXT = 1_000_000
 """Characters of one pasted text."""
+MAX_LINES = 20_000
+"""Lines of one pasted text."""
 
 # what is read of one reply before it is cut: markup and blanks shrink
 _ROOM = 4 * MAX_REPLY
@@ -45,7 +47,8 @@ _LEAD = re.compile(r"([2-5]\d\d)(-| )(?=(#?[245]\.\d{1,3}\.\d{1,3}(?= ))?)")
 
 def truncated(text: str | bytes) -> bool:
     """Whether a pasted text is longer than what is read of it."""
-    return len(text) > MAX_TEXT
+    lines = text.count("\n") if isinstance(text, str) else text.count(b"\n")
+    return len(text) > MAX_TEXT or lines >= MAX_LINES
 
 
 def clean(text: str) -> str:

@@ -13,8 +13,9 @@ from planner.replies.wording import domain_of, host_name, nobody, recorded
 _DEPTH = 12
 _LISTS = ("results", "items", "events", "Records", "Bounces", "Messages", "records", "data")
 _WORDS = (
-    "diagnosticCode", "diagnostic_code", "diagnostic", "diag", "smtp_response", "smtpResponse", "smtp-response", "response", "raw_reason",
-    "reason", "bounce_description", "error", "message", "description", "details", "Details", "text",
+    "diagnosticCode", "diagnostic_code", "diagnostic", "diag", "smtp_response", "smtpResponse",
+    "smtp-response", "response",
+    "raw_reason", "reason", "bounce_description", "error", "message", "description", "details", "Details", "text",
 )  # fmt: skip
 _RECIPIENTS = ("recipient", "rcpt_to", "email", "emailAddress", "Email", "Recipient", "to", "rcpt")
 _TAKEN = {"delivered", "delivery", "Delivery", "DELIVERED", "sent"}

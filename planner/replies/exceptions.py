@@ -1,12 +1,15 @@
-"""Reads the errors that mail libraries raise: PHPMailer, nodemailer, smtplib, .NET; the others begin a reply after a colon."""
+"""Reads the errors that mail libraries raise: PHPMailer, nodemailer, smtplib, .NET; others hold a whole reply."""
 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from planner.replies.said import Said
 from planner.replies.wording import domain_of, nobody, recorded
 
+# a megabyte of recipients
+_MOST = 10_000
 _PAIR = re.compile(r"\(([2-5]\d\d), ?b?(?:'((?:[^'\\]|\\.){0,4000}+)'|\"((?:[^\"\\]|\\.){0,4000}+)\")", re.DOTALL)
 _PAIR_OF = re.compile(r"['\"]([^'\"\s]{1,320})['\"]: ?\Z")
 _PHPMAILER = re.compile(r"SMTP code: ?([2-5]\d\d)(?:\s{0,4}Additional SMTP info: ?([245]\.\d{1,3}\.\d{1,3}))?")
@@ -39,7 +42,7 @@ def said_in(text: str) -> list[Said]:
         return _dotnet(text)
     if ", b'" in text or ", '" in text or ', b"' in text or ', "' in text:
         return _pairs(text)
-    if code := _NODE_CODE.search(text):
+    if "responseCode" in text and (code := _NODE_CODE.search(text)):
         first = text.lstrip().split("\n", 1)[0]
         return [recorded(first.partition(": ")[2] or first, "exception", code=int(code[1]))]
     return []
@@ -47,8 +50,13 @@ def said_in(text: str) -> list[Said]:
 
 def _pairs(text: str) -> list[Said]:
     found = []
-    for pair in _PAIR.finditer(text):
-        recipient = _PAIR_OF.search(text, max(0, pair.start() - 400), pair.start())
+    for pair in islice(_PAIR.finditer(text), _MOST):
+        start = pair.start()
+        recipient = (
+            _PAIR_OF.search(text[max(0, start - 400) : start])
+            if text[max(0, start - 1) : start] in {" ", ":"}
+            else None
+        )
         words = _plain(pair[2] or pair[3] or "")
         if not words.startswith(pair[1]):
             # every line of the reply, without its code
@@ -59,7 +67,7 @@ def _pairs(text: str) -> list[Said]:
 
 def _phpmailer(text: str) -> list[Said]:
     found, start = [], 0
-    for one in _PHPMAILER.finditer(text):
+    for one in islice(_PHPMAILER.finditer(text), _MOST):
         before = text[start : one.start()]
         at = before.rfind("Detail: ")
         words = before[at + 8 :] if at >= 0 else before.rpartition("SMTP server error:")[2]
@@ -71,7 +79,7 @@ def _phpmailer(text: str) -> list[Said]:
 
 def _dotnet(text: str) -> list[Said]:
     found = []
-    before, *rest = text.split(_DOTNET)
+    before, *rest = text.split(_DOTNET, _MOST)
     for words in rest:
         words = re.split(r"\n\s{0,8}at |\s--->|\n\n", words, maxsplit=1)[0]
         lower = before[-400:].lower()

@@ -6,20 +6,20 @@ import re
 from dataclasses import replace
 
 from planner.replies import bounces, events, exceptions
-from planner.replies.cleaning import MAX_REPLY, MAX_TEXT, clean, cut, truncated, unescaped
+from planner.replies.cleaning import MAX_LINES, MAX_REPLY, MAX_TEXT, clean, cut, truncated, unescaped
 from planner.replies.log_lines import is_record, log_line, looks_logged, postfix, postfix_reason, records
 from planner.replies.said import Said, Speaker
 from planner.replies.wording import FTP_SESSION, begins_reply, domain_of, nobody, plain_reply, quoted, spoken
 
 __all__ = ["Said", "Speaker", "clean", "read", "truncated"]
 
-_LINE_END = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
+_LINE_ENDS = ("\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 _ESCAPED_LINE_END = re.compile(r"\\r\\n|\\n|\\r")
 _QUOTING = re.compile(r"^[ \t]{0,8}+(?:[>|](?:[ \t]|(?=[>|])|(?=[^<>|\s])))++", re.MULTILINE)
 _BREAK = re.compile(
     r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/pre|/blockquote|/td|p|div)(?=[\s/>])[^<>]{0,300}+>", re.IGNORECASE
 )
-_SOFT_BREAK = re.compile(r"(?<=[^\n]{60})=\n")
+_SOFT_BREAK = re.compile(r"=\n(?<=[^\n]{60}=\n)")
 _TRACE = re.compile(
     r"\s*+(?:at [\w.$<>\[\]/]{1,200}[ (:]|at [\w.$<>]{1,200}\Z|File \"|Traceback \(most|from /|"
     r"\.\.\. \d+ more|goroutine \d)"
@@ -57,7 +57,7 @@ _PROGRAM_ERROR = re.compile(
 def read(text: str | bytes) -> tuple[Said, ...]:
     r"""Everything that a pasted text says about attempts to deliver mail; at least one, and no error for any text.
 
-    Reads the first million characters, see `truncated`; addresses lose their local parts.
+    Reads the first million characters and 20,000 lines, see `truncated`; addresses lose their local parts.
 
     >>> read("421-4.7.0 Try again\n421 4.7.0 later")[0].text
     '421 4.7.0 Try again later'
@@ -84,7 +84,7 @@ def _read(text: str) -> tuple[Said, ...]:
         found = events.said_in(values) if values is not None else []
         if found:
             return tuple(found)
-    text = _LINE_END.sub("\n", text)
+    text = _one_line_end(text)
     if ">" in text or "|" in text:
         text = _QUOTING.sub("", text)
     report = _bounce(text)
@@ -105,7 +105,7 @@ def _bounce(text: str) -> tuple[Said, ...]:
         fields, words = parts
         found = bounces.reports(fields)
         if not found:
-            words = _unmarked(_LINE_END.sub("\n", words))
+            words = _unmarked(_one_line_end(words))
             found = [
                 said for said in _kept(_units(words, "bounce"), words, "bounce") if said.speaker is not Speaker.NOBODY
             ]
@@ -114,6 +114,13 @@ def _bounce(text: str) -> tuple[Said, ...]:
     if bounces.is_report(text):
         return tuple(bounces.reports(_unmarked(text)))
     return ()
+
+
+def _one_line_end(text: str) -> str:
+    for end in _LINE_ENDS:
+        if end in text:
+            text = text.replace(end, "\n")
+    return text
 
 
 def _unmarked(text: str) -> str:
@@ -131,7 +138,8 @@ def _unmarked(text: str) -> str:
 
 def _kept(found: list[Said], text: str, form: str) -> tuple[Said, ...]:
     """What was said; words without meaning only where there is nothing else."""
-    if FTP_SESSION.search(text):
+    lower = text.lower()
+    if ("ftp" in lower or "filezilla" in lower) and FTP_SESSION.search(text):
         found = [nobody(said.text, "ftp") if said.format == "reply" else said for said in found]
     kept = [said for said in found if said.why_not not in {"garbage", "empty"}]
     if any(said.code or said.speaker is Speaker.CLIENT for said in kept):
@@ -164,7 +172,7 @@ def _units(text: str, form: str) -> list[Said]:
             found.append(said)
             unit.clear()
 
-    for line in text.split("\n"):
+    for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
         bare = line.strip()
         if not bare:
             if not more:

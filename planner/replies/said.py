@@ -37,7 +37,8 @@ class Said:
     domain : str or None
         The recipient's domain, in lower case.
     why_not : str or None
-        Why nobody spoke: ``empty``, ``ftp``, ``http``, ``garbage``, ``log line without a reply``, ``event without a reply``.
+        Why nobody spoke: ``empty``, ``ftp``, ``http``, ``garbage``, ``log line without a reply``,
+        ``event without a reply``.
     """
 
     text: str

@@ -51,7 +51,7 @@ _KIND = re.compile(r"\s{0,4}(?:smtp|dns|x[-\w]{0,40}|unix|rfc822)\s{0,4}\Z", re.
 
 # --- our own side
 
-CLIENT = re.compile(
+_CLIENT = re.compile(
     r"timed? ?-?out\b|\btimeout|connection (?:was )?(?:refused|reset|lost|closed|aborted|dropped|failed|"
     r"died|could not|unexpectedly)|"
     r"(?:lost|refused|closed|lose|dropped|unexpected) connection|connection to \S{1,255} (?:failed|lost|closed)|"
@@ -74,6 +74,16 @@ CLIENT = re.compile(
     r"connect to \S{1,255}:|connectexception|message expired|too old|network error|in the queue too long|i/o error",
     re.IGNORECASE,
 )
+
+# one of these stands in whatever CLIENT finds, and is found faster
+_CLIENT_WORDS = (
+    "connect", "time", "dns", "tls", "ssl", "certificate", "handshake", "host", "econn", "esocket", "epipe",
+    "enet", "enotfound",
+    "eai_", "eproto", "network", "pipe", "server", "name", "mx", "unexpected", "getaddrinfo", "no answer",
+    "retry", "could", "can't",
+    "cannot", "unable", "failed to", "wasn't able", "winsock", "socket", "loops back", "expired", "too old",
+    "queue", "i/o",
+)  # fmt: skip
 
 # --- other protocols
 
@@ -117,11 +127,12 @@ _HTTP = re.compile(
     r"[\s<>*|-]{0,8}+(?:HTTP/\d|(?:error|status|code|http)[ :]{1,3}(?:code )?\d{3} misdirected)", re.IGNORECASE
 )
 _HTTP_PHRASES = {
-    200: "ok", 201: "created", 204: "no content", 301: "moved permanently", 302: "found", 304: "not modified", 400: "bad request",
-    401: "unauthorized", 403: "forbidden", 404: "not found", 405: "method not allowed", 408: "request timeout", 409: "conflict", 410: "gone",
-    413: "payload too large", 415: "unsupported media type", 418: "i'm a teapot", 421: "misdirected request",
-    422: "unprocessable", 429: "too many requests", 500: "internal server error", 502: "bad gateway", 503: "service unavailable",
-    504: "gateway timeout", 505: "http version not supported",
+    200: "ok", 201: "created", 204: "no content", 301: "moved permanently", 302: "found", 304: "not modified",
+    400: "bad request", 401: "unauthorized", 403: "forbidden", 404: "not found", 405: "method not allowed",
+    408: "request timeout", 409: "conflict", 410: "gone", 413: "payload too large", 415: "unsupported media type",
+    418: "i'm a teapot", 421: "misdirected request", 422: "unprocessable", 429: "too many requests",
+    500: "internal server error", 502: "bad gateway", 503: "service unavailable", 504: "gateway timeout",
+    505: "http version not supported",
 }  # fmt: skip
 
 # words of mail, for texts without any code
@@ -192,10 +203,10 @@ def spoken(
     within = None if at is None else plain_reply(enclosed(text, at), form, host, domain)
     if within:
         return within
-    if _ENHANCED_FIRST.match(text) and not CLIENT.search(text):
+    if _ENHANCED_FIRST.match(text) and not own_trouble(text):
         return reply(text, form, host, domain)
     words = clean(text)
-    if CLIENT.search(words):
+    if own_trouble(words):
         return Said(words, None, _status(dsn) or _later(words, None), Speaker.CLIENT, False, form, host, domain)
     if form != "reply" and words:
         later = _later(words, None)
@@ -249,7 +260,7 @@ def recorded(
     status: str | None = None,
     accepted: bool = False,
 ) -> Said:
-    """What a record of one attempt holds: `words` with or without ``smtp;``, `code` and `status` where it has them apart."""
+    """What a record of one attempt holds: `words`, with or without ``smtp;``; `code` and `status` where apart."""
     kind, semicolon, rest = words.partition(";")
     own = False
     if semicolon and _KIND.match(kind):
@@ -265,7 +276,7 @@ def recorded(
         # a status such as 5.0.0 only repeats the reply code
         if said.enhanced is None and enhanced and not enhanced.endswith(".0.0") and enhanced[0] == str(said.code)[0]:
             said = replace(said, enhanced=enhanced)
-    elif code is None and (own or CLIENT.search(words[:MAX_UNIT])) and not accepted:
+    elif code is None and (own or own_trouble(words[:MAX_UNIT])) and not accepted:
         text = clean(words)
         said = Said(text, None, enhanced or _later(text, None), Speaker.CLIENT, False, form, host, domain)
     else:
@@ -275,6 +286,12 @@ def recorded(
         if not said.text and said.code is None and said.enhanced is None and not accepted:
             return nobody("", "event without a reply", form, domain)
     return replace(said, accepted=True) if accepted else said
+
+
+def own_trouble(text: str) -> bool:
+    """Whether a text without a reply speaks of time-outs, connections, names or TLS."""
+    lower = text.lower()
+    return any(word in lower for word in _CLIENT_WORDS) and bool(_CLIENT.search(text))
 
 
 def nobody(text: str, why_not: str, form: str = "reply", domain: str | None = None) -> Said:
