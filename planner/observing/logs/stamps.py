@@ -10,7 +10,8 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {name: i for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _CLASSIC = re.compile(rb"([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d)(?::(\d\d):(\d\d))?")
 _ISO = re.compile(
-    rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,]\d{1,9})?)?)?\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)?"
+    rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,]\d{1,9})?)?)?"
+    rb"(?:\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)(?=\s|\Z))?"
 )
 _MOST_KEPT = 20_000
 _DAY_SECONDS = 86_400

@@ -61,7 +61,8 @@ class Tally:
         self.began: int | None = None
         """Wall-clock second of the first line of this group of files."""
         self._numbers: dict[str, int] = {}
-        self._facts, self._among = facts, among
+        self.among = among
+        self._facts = facts
         self._routes: dict[tuple[bytes, bytes], int] = {}
         self._bins: dict[float, int] = {}
 
@@ -90,7 +91,7 @@ class Tally:
 
     def number(self, provider: str) -> int:
         """Number of a provider by its id."""
-        if self._among is not None and provider not in self._among:
+        if self.among is not None and provider not in self.among:
             provider = OTHER
         if provider not in self._numbers:
             self._numbers[provider] = len(self.providers)
