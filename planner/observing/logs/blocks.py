@@ -34,6 +34,8 @@ class Block(NamedTuple):
         Name without folders.
     line : int
         Number of the first line, from 1.
+    n_lines : int
+        Line feeds in it.
     read : int
         Bytes of the file, as it lies there, that were read by now.
     problems : tuple of (kind, line)
@@ -43,6 +45,7 @@ class Block(NamedTuple):
     text: bytes
     file: str
     line: int
+    n_lines: int
     read: int = 0
     problems: tuple[tuple[str, int], ...] = ()
 
@@ -89,11 +92,12 @@ class Feed:
         """Blocks that end anywhere."""
         piece, read, line = self.head, self._read, 1
         while piece:
-            yield Block(piece, self._name, line, read)
-            line += piece.count(b"\n")
+            n_lines = piece.count(b"\n")
+            yield Block(piece, self._name, line, n_lines, read)
+            line += n_lines
             piece, read = self._next()
         if self._damaged:
-            yield Block(b"", self._name, line, read, ((DAMAGED, line),))
+            yield Block(b"", self._name, line, 0, read, ((DAMAGED, line),))
 
     def whole_lines(self) -> Iterator[Block]:
         """Blocks of whole lines."""
@@ -107,18 +111,19 @@ class Feed:
                 text, skipping, line = text[end:] if end else b"", not end, line + bool(end)
             end = text.rfind(b"\n") + 1
             whole, kept = text[:end], text[end:]
+            n_lines = whole.count(b"\n")
             if len(kept) > MAX_LINE:
-                problems.append((TOO_LONG, line + whole.count(b"\n")))
+                problems.append((TOO_LONG, line + n_lines))
                 kept, skipping = b"", True
             if whole or problems:
-                yield Block(whole, self._name, line, read, tuple(problems))
+                yield Block(whole, self._name, line, n_lines, read, tuple(problems))
                 problems.clear()
-                line += whole.count(b"\n")
+                line += n_lines
             piece, read = self._next()
         if self._damaged:
             problems.append((DAMAGED, line))
         if kept or problems:
-            yield Block(kept, self._name, line, read, tuple(problems))
+            yield Block(kept, self._name, line, 0, read, tuple(problems))
 
 
 @contextmanager

@@ -282,7 +282,9 @@ def _study(tally: Tally, formats: dict[str, list[str]], notes: list[str], ledger
     problems, n_problems = _problems(tally)
     said = [*_read_as(formats), *notes, *_notes(tally, ledger)]
     observed = _by_day(cells, problems, n_problems, said, tally.among or (OTHER,))
-    delays = {(tally.providers[number], day): tuple(bins) for (day, number), bins in tally.delays.items()}
+    delays = {
+        (tally.providers[number], day): tuple(bins) for day, row in tally.delays.items() for number, bins in row.items()
+    }
     return LogStudy(observed, tuple(formats), cells, delays)
 
 

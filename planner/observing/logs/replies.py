@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from planner.replies.diagnosis import diagnosed
@@ -11,14 +13,18 @@ from planner.replies.matching import Matcher, matcher
 from planner.replies.reading import read
 from planner.replies.rules import rulebook
 from planner.replies.said import Said, Speaker
+from planner.resources import VARIABLE
 from planner.vocabulary import Cause, ReplyCause
 
 MAX_KEPT = 20_000
 _MOST_READ = 2_000
 
 _CAUSES = tuple(Cause)
-_VARIABLE = re.compile(r"[^\s@]{0,10}@\S*+|\S{11,}+|\d{5,}+|\d\d?:\d\d\S*+")
-_DIGIT = re.compile(r"\d")
+# words that are another one each time: addresses, times, long numbers, names of sessions (but not S3150, TSS04, RP-001)
+_VARIABLE = re.compile(
+    r"(?<!\S)(?:[^\s@]*+@\S*+|\D{0,3}+\d{5,}+\S*+|[^\s\d]{0,3}+\d\d?:\d\d\S*+|"
+    r"(?=[^\s\d]*+\d)(?:\S{11,}+|(?=[^\sa-z]*+[a-z])\S{6,}+|(?=\S*?\d[A-Za-z]++\d++[A-Za-z]++\d)\S++))"
+)
 _ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OF_RECIPIENT = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.MAILBOX_FULL, ReplyCause.SIZE})
 _OF_MAILBOX = re.compile(r"5\.[12]\.")
@@ -67,8 +73,6 @@ class Replies:
 
     def __init__(self) -> None:
         self._known: dict[tuple[bool, str], Answer] = {}
-        self._asked: Matcher | None = None
-        self._simulated: dict[ReplyCause, Cause | None] = {}
 
     def deferred(self, text: str) -> Answer:
         """Answer of an attempt that the sender's server will make again, by what it says of it."""
@@ -87,19 +91,22 @@ class Replies:
             answer = self._known[key] = self._diagnosed(final, text[:_MOST_READ])
         return answer
 
-    def _diagnosed(self, final: bool, text: str) -> Answer:
-        if self._asked is None:
-            book = rulebook()
-            self._asked = matcher(book)
-            self._simulated = {cause: advice.simulated for cause, advice in book.advice.items()}
+    @staticmethod
+    def _diagnosed(final: bool, text: str) -> Answer:
+        asked = _asked(os.environ.get(VARIABLE, ""))
         said = read(text)
         one = next((part for part in said if not part.accepted and part.speaker is not Speaker.NOBODY), said[0])
-        cause = diagnosed(one, self._asked).cause
+        cause = diagnosed(one, asked).cause
         if final:
             return _finally(one, cause)
-        if cause is ReplyCause.UNKNOWN_RECIPIENT:  # said with a 4xx: a mailbox that will say so until the end
-            return put_off(Cause.STUCK)
-        return put_off((self._simulated.get(cause) if cause else None) or Cause.SYSTEM)
+        if cause is None or cause is ReplyCause.UNKNOWN_RECIPIENT:  # the latter with a 4xx: it will say so to the end
+            return put_off(Cause.SYSTEM if cause is None else Cause.STUCK)
+        return put_off(asked.book.advice[cause].simulated or Cause.SYSTEM)
+
+
+@lru_cache(maxsize=2)
+def _asked(folder: str) -> Matcher:
+    return matcher(rulebook(folder or None))
 
 
 def _finally(said: Said, cause: ReplyCause | None) -> Answer:
@@ -117,12 +124,7 @@ def worded(text: str) -> str:
 
     Examples
     --------
-    >>> worded("421 4.7.0 [TSS04] Messages from 192.0.2.1 deferred <ann@example.org> d9443c01a7336-1a2b3c")
+    >>> worded("421 4.7.0 [TSS04] Messages from 192.0.2.1 deferred <ann@example.org> d9443c01-1a2b3c")
     '421 4.7.0 [TSS04] Messages from  deferred  '
     """
-    return _VARIABLE.sub(_kept, _ADDRESSES.sub("", text[:_MOST_READ]))
-
-
-def _kept(part: re.Match[str]) -> str:
-    word = part[0]
-    return "" if "@" in word or _DIGIT.search(word) else word
+    return _VARIABLE.sub("", _ADDRESSES.sub("", text[:_MOST_READ]))

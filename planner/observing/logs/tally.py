@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable
 from functools import lru_cache
 
@@ -29,6 +29,9 @@ EXPIRED = DEFERRED + 2 * N_CAUSES
 COMPLAINTS = EXPIRED + 1
 WIDTH = COMPLAINTS + 1
 """Counters of a provider's hour: first attempts at the even places up to `EXPIRED`, retries after each."""
+
+LONG = 60.0
+"""Seconds: what waited longer and was already there when the log began had been tried before."""
 
 N_DELAYS = 44
 _DELAYS_PER_DOUBLING = 2
@@ -56,15 +59,15 @@ class Tally:
         self.problem_lines: dict[str, list[tuple[str, int]]] = {}
         self.passed_over: Counter[str] = Counter()
         self.hours: dict[int, dict[int, list[int]]] = {}
-        self.delays: dict[tuple[int, int], list[int]] = {}
+        self.delays: dict[int, dict[int, list[int]]] = {}
         self.providers: list[str] = []
         self.began: int | None = None
         """Wall-clock second of the first line of this group of files."""
         self._numbers: dict[str, int] = {}
         self.among = among
         self._facts = facts
-        self._routes: dict[tuple[bytes, bytes], int] = {}
-        self._bins: dict[float, int] = {}
+        self.routes: dict[tuple[bytes | None, bytes], int] = {}
+        """Numbers of providers by recipient domain and host, as the log writes them."""
 
     # --- who is mailed
 
@@ -74,11 +77,11 @@ class Tally:
         `LOCAL` when the host is one of the sender's own. `host` is a name, a name with ``[address]``, or empty.
         """
         key = (domain, host)
-        number = self._routes.get(key)
+        number = self.routes.get(key)
         if number is None:
-            if len(self._routes) > _MOST_ROUTES:
-                self._routes.clear()
-            number = self._routes[key] = self._route(_text(domain), _text(host))
+            if len(self.routes) > _MOST_ROUTES:
+                self.routes.clear()
+            number = self.routes[key] = self._route(_text(domain), _text(host))
         return number
 
     def _route(self, domain: str, host: str) -> int:
@@ -100,16 +103,17 @@ class Tally:
 
     # --- what happened
 
-    def count(self, second: int, provider: int, place: int, times: int = 1) -> None:
+    def cells(self, hour: int) -> dict[int, list[int]]:
+        """Counters of an hour, by provider."""
+        return self.hours.setdefault(hour, defaultdict(_no_counts))
+
+    def bins(self, day: int) -> dict[int, list[int]]:
+        """Histograms of the delays of a day's deliveries, by provider."""
+        return self.delays.setdefault(day, defaultdict(_no_delays))
+
+    def count(self, second: int, provider: int, place: int) -> None:
         """Count into one of the counters of an hour."""
-        hour = second // 3600
-        cells = self.hours.get(hour)
-        if cells is None:
-            cells = self.hours[hour] = {}
-        cell = cells.get(provider)
-        if cell is None:
-            cell = cells[provider] = [0] * WIDTH
-        cell[place] += times
+        self.cells(second // 3600)[provider][place] += 1
 
     def attempt(
         self,
@@ -148,11 +152,11 @@ class Tally:
             first = seen and not self._queued_before(second, waited)
         self.count(second, provider, answer.place + (not first))
         if waited is not None and answer.outcome is Outcome.DELIVERED:
-            self.delay(second, provider, waited)
+            self.bins(second // 86_400)[provider][delay_bin(waited)] += 1
 
     def _queued_before(self, second: int, waited: float | None) -> bool:
         """Whether a message that is new to us waited in the queue when the log began: it was tried then."""
-        return waited is not None and waited > 60 and self.began is not None and second - waited < self.began
+        return waited is not None and waited > LONG and self.began is not None and second - waited < self.began
 
     def expired(self, second: int, message: Hashable) -> None:
         """Count the recipients of a message that is given up."""
@@ -164,18 +168,6 @@ class Tally:
         self.queue.settle(message, self.queue.recipient(address))
         self.count(second, provider, EXPIRED)
 
-    def delay(self, second: int, provider: int, waited: float) -> None:
-        """Note how long a delivered message was under way."""
-        place = self._bins.get(waited)
-        if place is None:
-            if len(self._bins) > _MOST_ROUTES:
-                self._bins.clear()
-            place = self._bins[waited] = delay_bin(waited)
-        key = (second // 86_400, provider)
-        if key not in self.delays:
-            self.delays[key] = [0] * N_DELAYS
-        self.delays[key][place] += 1
-
     # --- what could not be read
 
     def problem(self, kind: str, line: Callable[[], tuple[str, int]], times: int = 1) -> None:
@@ -184,6 +176,14 @@ class Tally:
         lines = self.problem_lines.setdefault(kind, [])
         if len(lines) < MAX_LINES:
             lines.append(line())
+
+
+def _no_counts() -> list[int]:
+    return [0] * WIDTH
+
+
+def _no_delays() -> list[int]:
+    return [0] * N_DELAYS
 
 
 def delay_bin(seconds: float) -> int:
@@ -209,7 +209,7 @@ def delay_of(place: float) -> float:
 
 
 def _text(part: bytes) -> str:
-    return part.decode("utf-8", "replace").strip().lower()
+    return part.rpartition(b"@")[2].decode("utf-8", "replace").strip().lower()
 
 
 @lru_cache(maxsize=4096)

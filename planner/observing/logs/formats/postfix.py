@@ -1,7 +1,7 @@
 """Postfix: what its delivery agents and its queue manager write, also under the names of several instances.
 
-https://www.postfix.org/ADDRESS_VERIFICATION_README.html shows the lines, https://www.postfix.org/postconf.5.html
-(syslog_name, enable_long_queue_ids) their names; tests/fixtures/logs/postfix.log was written by Postfix itself.
+https://www.postfix.org/postconf.5.html (syslog_name, enable_long_queue_ids) and https://www.postfix.org/qmgr.8.html;
+tests/fixtures/logs/postfix.log was written by Postfix itself.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ from collections.abc import Sequence
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.syslog import Stamps
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import LOCAL, Tally
+from planner.observing.logs.tally import LOCAL, LONG, Tally, delay_bin
 
-_LINE = re.compile(
-    rb"[\w.-]+(?:/[\w.-]+)*/(?:smtp|qmgr|cleanup|smtpd|pickup|bounce|local|lmtp|error|postfix-script)\[\d+\]: "
-)
-_SMTP, _OWN_AGENTS, _NO_ATTEMPT = b"smtp", (b"lmtp", b"local", b"virtual", b"pipe", b"discard"), (b"error", b"retry")
+_MOST_DELAYS = 50_000
 
-_DELIVERY = re.compile(
-    rb": to=(?:<((?:\"[^\n]*?\"@)?[^>\n]*)>|([^,\n]*)), (?:orig_to=[^\n]*?, )?relay=([^,\n]*), (?:conn_use=\d+, )?"
-    rb"delay=([\d.]+), (?:delays=[\d./]+, )?(?:dsn=([\d.]+), )?status=(\w+)([^\n]*)"
+_LINE = re.compile(rb" [\w.-]+(?:/[\w.-]+)*/(?:smtp|lmtp|local|error|qmgr|cleanup|smtpd|pickup|bounce|scache)\[\d+\]: ")
+
+_ATTEMPT = (
+    rb"to=<?(\"[^\n]*?\"|[^<>@,\n]*)(?:@([^<>,\n]*))?>?, (?:orig_to=[^\n]*?, )?relay=([^,\n]*), (?:conn_use=\d+, )?"
+    rb"delay=([\d.]+), (?:delays=[\d./]+, )?(?:dsn=[\d.]+, )?status=(\w+)(?: \(([^\n]*))?"
 )
-_EXPIRED = re.compile(rb": ([0-9A-Za-z]+): from=<[^\n]*>, status=(?:force-)?expired")
-_NAMED_HOST = re.compile(rb"\((?:connect to|host|lost connection with|conversation with) ([^\s\[]+\[[^\]\s]*\])")
+_BY_SMTP = re.compile(rb"/smtp\[\d+\]: ([0-9A-Za-z]+): " + _ATTEMPT)
+_BY_ANY = re.compile(rb": " + _ATTEMPT)
+_HEAD = re.compile(rb"[^\n]*/([a-z]+)\[\d+\]: ([0-9A-Za-z]*)")
+_OWN_AGENTS = (b"lmtp", b"local", b"virtual", b"pipe", b"discard")
+_PUTTING_OFF = (b"error", b"retry")
+_LEAVING = (b", status=expired", b", status=force-expired", b"/postsuper[")
+_LEAVES = re.compile(rb"[^\n]*?\]: ([0-9A-Za-z]+): (?:(from=<)|removed)")
+_NAMED_HOST = re.compile(rb"(?:connect to|host|lost connection with|conversation with) ([^\s\[]+\[[^\]\s]*\])")
 _SAID = re.compile(r"(?:said|refused to talk to me): (.*?)(?: \(in reply to [^()]*\))?\)?$")
+_LOOP = b"loops back to myself"
 
 
 def recognises(sample: Sequence[bytes]) -> int:
@@ -39,44 +45,57 @@ class Reader:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._stamps = Stamps(tally)
+        self._bins: dict[bytes, int] = {}
+        self._quick = delay_bin(LONG)
 
     def read(self, block: Block) -> None:
-        """Count the deliveries and expiries of whole lines."""
-        text, tally = block.text, self._tally
-        self._stamps.check(block)
-        left = _positions(text, b": removed\n") if tally.queue.messages or b"status=deferred" in text else []
-        events = [(found.start(), found) for found in _EXPIRED.finditer(text)] + left
-        events.sort(key=_first, reverse=True)
-        matched = 0
-        for found in _DELIVERY.finditer(text):
-            matched += 1
-            while events and events[-1][0] < found.start():
-                self._leave(block, *events.pop())
-            self._delivery(block, found)
-        while events:
-            self._leave(block, *events.pop())
-        if text.count(b": to=") != matched:
-            self._cut_off(block)
+        """Count the deliveries and expiries of whole lines.
 
-    def _delivery(self, block: Block, found: re.Match[bytes]) -> None:
-        text, at, tally = block.text, found.start(), self._tally
-        start = text.rfind(b"\n", 0, at) + 1
-        head = text[start:at]
-        agent = head[head.rfind(b"/") + 1 : head.rfind(b"[")]
-        address, hidden, relay, delay, _, status, said = found.groups()
-        if agent != _SMTP:
-            if agent in _OWN_AGENTS:
+        Nearly all lines are of mail that is accepted at once: they are counted here, with as few steps as Python can.
+        """
+        self._stamps.check(block)
+        text, tally, stamps, bins = block.text, self._tally, self._stamps, self._bins
+        found = list(_BY_SMTP.finditer(text))
+        others = self._others(text, found)
+        next_other = others[-1] if others else len(text)
+        queue, routes = tally.queue.messages, tally.routes
+        last = b""
+        for match in found:
+            at = match.start()
+            if at > next_other:
+                next_other = self._other(block, others, at)
+            start = text.rfind(b"\n", 0, at) + 1
+            key = stamps.key(text, start)
+            if key != last:
+                second = stamps.second(block, start)
+                if second is None:
+                    last = b""
+                    continue
+                cells, delays, last = tally.cells(second // 3600), tally.bins(second // 86_400), key
+            message, _, domain, relay, delay, status, _ = match.groups()
+            provider = routes.get((domain, relay))
+            place = bins.get(delay)
+            if provider is None or place is None or status != b"sent" or message in queue or place >= self._quick:
+                self._carefully(block, start, match)
+            elif text.find(b"]: ", start, at) < 0 and provider >= 0:
+                cells[provider][0] += 1
+                delays[provider][place] += 1
+            elif provider < 0:
                 tally.passed_over["local"] += 1
-            elif agent in _NO_ATTEMPT:
-                self._without_attempt(block, found, start, head, address or hidden)
+        while others:
+            self._other(block, others, len(text))
+
+    def _carefully(self, block: Block, start: int, match: re.Match[bytes]) -> None:
+        """Count one attempt of which more is to be known."""
+        text, tally = block.text, self._tally
+        message, _, domain, relay, delay, status, said = match.groups()
+        said = said or b""
+        if text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said:  # a header that a log quotes; or no mail for others
             return
-        if address is None:
-            address = hidden
-        domain = address[address.rfind(b"@") + 1 :] if b"@" in address else b""
-        if relay == b"none":
-            named = _NAMED_HOST.search(said)
-            relay = named[1] if named else b""
-        provider = tally.provider(domain, relay.partition(b"]")[0] + b"]" if b"[" in relay else relay)
+        self._bins[delay] = delay_bin(waited := _number(delay))
+        if len(self._bins) > _MOST_DELAYS:
+            self._bins.clear()
+        provider = tally.provider(domain or b"", relay) if relay != b"none" else self._named(domain, said)
         if provider == LOCAL:
             tally.passed_over["local"] += 1
             return
@@ -85,67 +104,78 @@ class Reader:
             return
         if status == b"sent":
             answer = ACCEPTED
-        elif status == b"deferred":
-            answer = tally.replies.deferred(_reply(said))
         elif status == b"bounced":
             answer = tally.replies.refused(_reply(said))
-        else:  # deliverable, undeliverable: probes of addresses
+        elif status in (b"deferred", b"SOFTBOUNCE"):
+            answer = tally.replies.deferred(_reply(said))
+        else:
             tally.passed_over["probes"] += 1
             return
-        message = head[head.rfind(b" ") + 1 :]
-        tally.attempt(second, message, address, provider, answer, waited=_number(delay))
+        address = text[match.start(2) : max(match.end(2), match.end(3))]
+        tally.attempt(second, message, address, provider, answer, waited=waited)
 
-    def _without_attempt(self, block: Block, found: re.Match[bytes], start: int, head: bytes, address: bytes) -> None:
-        """The server puts mail off by itself after trouble with the destination: no attempt, but it waits."""
-        tally = self._tally
-        message, domain = head[head.rfind(b" ") + 1 :], address[address.rfind(b"@") + 1 :]
-        named = _NAMED_HOST.search(found[7].replace(b"suspended: ", b"suspended: ("))
-        provider = tally.provider(domain, named[1] if named else b"")
-        tally.passed_over["held back"] += 1
-        if found[6] == b"deferred" and provider != LOCAL:
-            tally.queue.wait(message, tally.queue.recipient(address), provider)
+    def _named(self, domain: bytes | None, said: bytes) -> int:
+        """Provider of a try that found no connection: the host is named in the text."""
+        named = _NAMED_HOST.search(said)
+        return self._tally.provider(domain or b"", named[1] if named else b"")
 
-    def _leave(self, block: Block, at: int, found: re.Match[bytes] | None) -> None:
-        """A message expires, or leaves the queue."""
+    # --- what is rare
+
+    def _others(self, text: bytes, found: list[re.Match[bytes]]) -> list[int]:
+        """Positions of lines that are no attempts by smtp, the last first."""
+        places = []
+        for mark in _LEAVING:
+            at = text.find(mark)
+            while at >= 0:
+                places.append(text.rfind(b"\n", 0, at) + 1)
+                at = text.find(mark, at + 1)
+        if text.count(b": to=") != len(found):
+            taken = {match.end() for match in found}
+            at = text.find(b": to=")
+            while at >= 0:
+                end = text.find(b"\n", at)
+                end = len(text) if end < 0 else end
+                if not {end, end - 1} & taken:
+                    places.append(text.rfind(b"\n", 0, at) + 1)
+                at = text.find(b": to=", end)
+        return sorted(set(places), reverse=True)
+
+    def _other(self, block: Block, others: list[int], until: int) -> int:
+        """Count such lines before a position; gives the place of the next one."""
+        while others and others[-1] < until:
+            self._line(block, others.pop())
+        return others[-1] if others else len(block.text)
+
+    def _line(self, block: Block, start: int) -> None:
         text, tally = block.text, self._tally
-        if found is None:
-            tally.queue.forget(text[text.rfind(b" ", 0, at) + 1 : at])
+        leaves = _LEAVES.match(text, start)
+        if leaves:
+            second = self._stamps.second(block, start)
+            if leaves[2] and second is not None:
+                tally.expired(second, leaves[1])
+            tally.queue.forget(leaves[1])
             return
-        second = self._stamps.second(block, text.rfind(b"\n", 0, at) + 1)
-        if second is not None:
-            tally.expired(second, found[1])
-
-    def _cut_off(self, block: Block) -> None:
-        """Count lines of delivery agents that do not say how it ended."""
-        text = block.text
-        good = {found.start() for found in _DELIVERY.finditer(text)}
-        ends = {text.find(b"\n", at) for at in good}
-        for at, _ in _positions(text, b": to="):
-            start = text.rfind(b"\n", 0, at) + 1
-            head = text[start:at]
-            agent = head[head.rfind(b"/") + 1 : head.rfind(b"[")]
-            known = agent == _SMTP or agent in _OWN_AGENTS or agent in _NO_ATTEMPT
-            if known and at not in good and text.find(b"\n", at) not in ends:
-                self._tally.problem("delivery line cut off or damaged", block.place(start))
-
-
-def _positions(text: bytes, what: bytes) -> list[tuple[int, re.Match[bytes] | None]]:
-    found, at = [], text.find(what)
-    while at >= 0:
-        found.append((at, None))
-        at = text.find(what, at + len(what))
-    return found
-
-
-def _first(event: tuple[int, re.Match[bytes] | None]) -> int:
-    return event[0]
+        head = _HEAD.match(text, start)
+        agent = head[1] if head else b""
+        end = text.find(b"\n", start)
+        match = _BY_ANY.search(text, start, len(text) if end < 0 else end)
+        if agent in _PUTTING_OFF and match and head:
+            tally.passed_over["held back"] += 1
+            provider = self._named(match[2], match[6] or b"")
+            if match[5] == b"deferred" and provider != LOCAL:
+                address = text[match.start(1) : max(match.end(1), match.end(2))]
+                tally.queue.wait(head[2], tally.queue.recipient(address), provider)
+        elif agent in _OWN_AGENTS and match:
+            tally.passed_over["local"] += 1
+        elif agent == b"smtp" or agent in _OWN_AGENTS or agent in _PUTTING_OFF:
+            tally.problem("delivery line cut off or damaged", block.place(start))
 
 
 def _reply(said: bytes) -> str:
     """What the server said, or what our own side says of the trouble."""
     text = said.decode("utf-8", "replace").strip()
     found = _SAID.search(text)
-    return found[1] if found else text.removeprefix("(").removesuffix(")")
+    return found[1] if found else text.removesuffix(")")
 
 
 def _number(text: bytes) -> float:
