@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 from zoneinfo import ZoneInfo
 
 from planner.errors import InputError
@@ -15,7 +15,19 @@ from planner.inputs.catalogue import catalogue
 from planner.inputs.fields import unknown
 from planner.inputs.provider_names import OTHER
 from planner.observing.logs.blocks import Block, Feed, feed, signature
-from planner.observing.logs.formats import exim, postfix, sendmail
+from planner.observing.logs.formats import (
+    exchange,
+    exim,
+    kumomta,
+    mailgun,
+    postfix,
+    powermta,
+    qmail,
+    sendgrid,
+    sendmail,
+    ses,
+)
+from planner.observing.logs.formats.base import Reader
 from planner.observing.logs.queue import Queue
 from planner.observing.logs.replies import Replies
 from planner.observing.logs.sources import Source, group_of, sources
@@ -28,6 +40,7 @@ from planner.observing.logs.tally import (
     EXPIRED,
     HARD_BOUNCED,
     N_CAUSES,
+    SENT_APART,
     Tally,
     delay_of,
 )
@@ -44,27 +57,25 @@ _SAMPLE_LINES = 2_000
 _EPOCH = datetime(1970, 1, 1)
 
 
-class _Reader(Protocol):
-    def read(self, block: Block) -> None: ...
-
-
 @dataclass(frozen=True)
 class _Format:
-    name: str
     title: str
     recognises: Callable[[Sequence[bytes]], int]
-    reader: Callable[[Tally], _Reader]
+    reader: Callable[[Tally], Reader]
     whole_lines: bool = True
-    not_known: tuple[str, ...] = ()
 
 
 _FORMATS = {
-    one.name: one
-    for one in (
-        _Format("postfix", "Postfix", postfix.recognises, postfix.Reader),
-        _Format("exim", "Exim", exim.recognises, exim.Reader),
-        _Format("sendmail", "Sendmail", sendmail.recognises, sendmail.Reader),
-    )
+    "postfix": _Format("Postfix", postfix.recognises, postfix.Reader),
+    "exim": _Format("Exim", exim.recognises, exim.Reader),
+    "sendmail": _Format("Sendmail", sendmail.recognises, sendmail.Reader),
+    "qmail": _Format("qmail", qmail.recognises, qmail.Reader),
+    "exchange": _Format("Exchange message tracking", exchange.recognises, exchange.Reader),
+    "powermta": _Format("PowerMTA accounting", powermta.recognises, powermta.Reader),
+    "kumomta": _Format("KumoMTA", kumomta.recognises, kumomta.Reader, whole_lines=False),
+    "ses": _Format("Amazon SES", ses.recognises, ses.Reader, whole_lines=False),
+    "sendgrid": _Format("SendGrid", sendgrid.recognises, sendgrid.Reader, whole_lines=False),
+    "mailgun": _Format("Mailgun", mailgun.recognises, mailgun.Reader, whole_lines=False),
 }
 
 Progress = Callable[[float], None]
@@ -181,15 +192,16 @@ def study_log(
         len(kept) < len(found)
     )
     formats: dict[str, list[str]] = {}
+    not_known: list[set[str]] = []
     ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None))
     for _, group in groupby(kept, key=lambda one: group_of(one.name)):
-        _read_group(list(group), format, year, tally, ledger, formats)
+        not_known += _read_group(list(group), format, year, tally, ledger, formats)
     if not formats:
         names = ", ".join(_FORMATS)
         raise InputError(
             f"None of the formats fits the first lines. Name it with format=…: {names}.", file=found[0].name
         )
-    return _study(tally, formats, notes, ledger)
+    return _study(tally, formats, set[str]().union(*not_known), notes, ledger)
 
 
 @dataclass
@@ -230,55 +242,56 @@ def _read_group(
     tally: Tally,
     ledger: _Ledger,
     formats: dict[str, list[str]],
-) -> None:
-    """Read the rotations of one log one behind the other."""
+) -> list[set[str]]:
+    """Read the rotations of one log one behind the other; gives what each reader does not know."""
     tally.queue, tally.began = Queue(), None
     tally.clock.begin(year, group[0].latest)
-    readers: dict[str, _Reader] = {}
+    readers: dict[str, Reader] = {}
     for source in group:
         with feed(source) as opened:
-            form = _FORMATS[name] if name else _recognised(opened.head)
-            if form is None:
+            found = name or _recognised(opened.head)
+            if found is None:
                 ledger.strangers += 1
-                ledger.done += source.size
-                continue
-            reader = readers.setdefault(form.name, form.reader(tally))
-            formats.setdefault(form.name, []).append(source.name)
-            _read(opened, form, reader, tally, ledger)
+            else:
+                form = _FORMATS[found]
+                if found not in readers:
+                    readers[found] = form.reader(tally)
+                formats.setdefault(found, []).append(source.name)
+                _read(opened, form, readers[found], tally, ledger)
         ledger.done += source.size
     ledger.queued += sum(1 if isinstance(held, int) else len(held) for held in tally.queue.messages.values())
     ledger.forgotten += tally.queue.forgotten
+    return [set(reader.not_known()) for reader in readers.values()]
 
 
-def _recognised(head: bytes) -> _Format | None:
+def _recognised(head: bytes) -> str | None:
+    """Name of the format that most of the first lines fit."""
     lines = head.split(b"\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
-    scores = {one.name: one.recognises(lines) for one in _FORMATS.values()}
+    scores = {name: one.recognises(lines) for name, one in _FORMATS.items()}
     best = max(scores, key=scores.__getitem__)
-    return _FORMATS[best] if scores[best] else None
+    return best if scores[best] else None
 
 
-def _read(opened: Feed, form: _Format, reader: _Reader, tally: Tally, ledger: _Ledger) -> None:
+def _read(opened: Feed, form: _Format, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
     for block in opened.whole_lines() if form.whole_lines else opened.pieces():
         for kind, line in block.problems:
             tally.problem(kind, lambda file=block.file, line=line: (file, line))
         if block.text:
             reader.read(block)
         ledger.tell(block.read)
+    reader.end()
 
 
 # --- the result
 
 
-def _study(tally: Tally, formats: dict[str, list[str]], notes: list[str], ledger: _Ledger) -> LogStudy:
+def _study(
+    tally: Tally, formats: dict[str, list[str]], not_known: set[str], notes: list[str], ledger: _Ledger
+) -> LogStudy:
     cells: dict[tuple[str, int], dict[str, float]] = {}
-    not_known = {measure for name in formats for measure in _FORMATS[name].not_known}
     for hour, row in tally.hours.items():
         for number, cell in row.items():
             cells[tally.providers[number], hour] = _counts(cell, not_known)
-    complained = any(counts["complaints"] for counts in cells.values())
-    if not complained and not any(_FORMATS[name].name in _COMPLAIN for name in formats):
-        for counts in cells.values():
-            del counts["complaints"]
     problems, n_problems = _problems(tally)
     said = [*_read_as(formats), *notes, *_notes(tally, ledger)]
     observed = _by_day(cells, problems, n_problems, said, tally.among or (OTHER,))
@@ -288,15 +301,12 @@ def _study(tally: Tally, formats: dict[str, list[str]], notes: list[str], ledger
     return LogStudy(observed, tuple(formats), cells, delays)
 
 
-_COMPLAIN = ("ses", "sendgrid", "mailgun")
-
-
 def _counts(cell: list[int], not_known: set[str]) -> dict[str, float]:
     first = {place: cell[place] for place in range(0, EXPIRED, 2)}
     both = {place: cell[place] + cell[place + 1] for place in range(0, EXPIRED, 2)}
     by_cause = [both[DEFERRED + 2 * i] for i in range(N_CAUSES)]
     counts = {
-        "sent": sum(first.values()),
+        "sent": sum(first.values()) + cell[SENT_APART],
         "attempts": sum(both.values()),
         "delivered": both[DELIVERED],
         "deferred": sum(by_cause),
@@ -363,6 +373,8 @@ def _notes(tally: Tally, ledger: _Ledger) -> Iterator[str]:
         "local": "deliveries within your own machines, which are no attempts",
         "held back": "tries that your server put off by itself, which are no attempts",
         "probes": "probes of addresses, which are no mail",
+        "inbound": "events of mail that came in",
+        "suppressed": "messages that the service did not try, for it knew the address",
     }
     for kind, count in sorted(tally.passed_over.items()):
         yield f"Left out: {whole(count)} {said.get(kind, kind)}."

@@ -27,8 +27,10 @@ N_CAUSES = len(_CAUSES)
 DELIVERED, HARD_BOUNCED, BLOCKED, DEFERRED = 0, 2, 4, 6
 EXPIRED = DEFERRED + 2 * N_CAUSES
 COMPLAINTS = EXPIRED + 1
-WIDTH = COMPLAINTS + 1
-"""Counters of a provider's hour: first attempts at the even places up to `EXPIRED`, retries after each."""
+SENT_APART = EXPIRED + 2
+WIDTH = EXPIRED + 3
+"""Counters of a provider's hour: first attempts at the even places up to `EXPIRED`, retries after each; `SENT_APART`
+counts first attempts that are known from later ones only."""
 
 LONG = 60.0
 """Seconds: what waited longer and was already there when the log began had been tried before."""
@@ -143,7 +145,20 @@ class Tally:
         first : bool or None
             Whether it was the first attempt, if the log tells by itself.
         """
-        recipient = self.queue.recipient(address)
+        self.attempt_of(second, message, self.queue.recipient(address), provider, answer, waited=waited, first=first)
+
+    def attempt_of(
+        self,
+        second: int,
+        message: Hashable,
+        recipient: int,
+        provider: int,
+        answer: Answer,
+        *,
+        waited: float | None = None,
+        first: bool | None = None,
+    ) -> None:
+        """Count one attempt, by the number that `Queue.recipient` gave for its recipient."""
         if answer.outcome is Outcome.DEFERRED:
             seen = self.queue.defer(message, recipient, provider)
         else:
@@ -163,9 +178,9 @@ class Tally:
         for provider in self.queue.expire(message):
             self.count(second, provider, EXPIRED)
 
-    def recipient_expired(self, second: int, message: Hashable, address: bytes, provider: int) -> None:
+    def recipient_expired(self, second: int, message: Hashable, recipient: int, provider: int) -> None:
         """Count one recipient that is given up."""
-        self.queue.settle(message, self.queue.recipient(address))
+        self.queue.settle(message, recipient)
         self.count(second, provider, EXPIRED)
 
     # --- what could not be read

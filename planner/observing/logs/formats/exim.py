@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
+from planner.observing.logs.formats.base import CUT_OFF
+from planner.observing.logs.formats.base import Reader as Base
 from planner.observing.logs.formats.syslog import Stamps
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL, Tally
@@ -41,16 +43,16 @@ def recognises(sample: Sequence[bytes]) -> int:
     return sum(_LINE.search(line, 0, 200) is not None for line in sample)
 
 
-class Reader:
+class Reader(Base):
     """Counts the lines of a block."""
 
     def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+        super().__init__(tally)
         self._stamps = Stamps(tally)
 
     def read(self, block: Block) -> None:
         """Count the deliveries, deferrals and failures of whole lines."""
-        text, tally = block.text, self._tally
+        text, tally = block.text, self.tally
         self._stamps.check(block)
         matched = 0
         for found in _EVENT.finditer(text):
@@ -63,10 +65,10 @@ class Reader:
             good = {found.start() for found in _EVENT.finditer(text)}
             for found in _FLAGGED.finditer(text):
                 if found.start() not in good:
-                    tally.problem("delivery line cut off or damaged", block.place(found.start()))
+                    tally.problem(CUT_OFF, block.place(found.start()))
 
     def _event(self, block: Block, found: re.Match[bytes]) -> None:
-        tally = self._tally
+        tally = self.tally
         message, flag, address, parents, original, rest = (found[i] for i in (1, 3, 4, 5, 6, 8))
         del parents
         whole = original if b"@" not in address and original else address
@@ -89,7 +91,7 @@ class Reader:
             self._deferred(second, message, whole, provider, rest, waited)
         elif flag == b"**":
             if any(words in rest for words in _EXPIRED):
-                tally.recipient_expired(second, message, whole, provider)
+                tally.recipient_expired(second, message, tally.queue.recipient(whole), provider)
             elif host or not transport:
                 tally.attempt(second, message, whole, provider, tally.replies.refused(_reply(rest)), waited=waited)
             else:
@@ -98,7 +100,7 @@ class Reader:
     def _deferred(
         self, second: int, message: bytes, address: bytes, provider: int, rest: bytes, waited: float | None
     ) -> None:
-        tally = self._tally
+        tally = self.tally
         defer = _DEFER.search(rest)
         why = defer[2] if defer else rest
         if any(words in why for words in _NO_ATTEMPT):
@@ -113,7 +115,7 @@ class Reader:
         for digit in message[:6]:
             value = value * 62 + _DIGITS.get(digit, 0)
         try:
-            waited = second - self._tally.clock.epoch_second(value)
+            waited = second - self.tally.clock.epoch_second(value)
         except ValueError:
             return None
         return float(waited) if 0 <= waited < 40 * 86_400 else None

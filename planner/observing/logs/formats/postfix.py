@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
+from planner.observing.logs.formats.base import CUT_OFF
+from planner.observing.logs.formats.base import Reader as Base
 from planner.observing.logs.formats.syslog import Stamps
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL, LONG, Tally, delay_bin
@@ -39,11 +41,11 @@ def recognises(sample: Sequence[bytes]) -> int:
     return sum(_LINE.search(line, 0, 200) is not None for line in sample)
 
 
-class Reader:
+class Reader(Base):
     """Counts the lines of a block."""
 
     def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+        super().__init__(tally)
         self._stamps = Stamps(tally)
         self._bins: dict[bytes, int] = {}
         self._quick = delay_bin(LONG)
@@ -54,7 +56,7 @@ class Reader:
         Nearly all lines are of mail that is accepted at once: they are counted here, with as few steps as Python can.
         """
         self._stamps.check(block)
-        text, tally, stamps, bins = block.text, self._tally, self._stamps, self._bins
+        text, tally, stamps, bins = block.text, self.tally, self._stamps, self._bins
         found = list(_BY_SMTP.finditer(text))
         others = self._others(text, found)
         next_other = others[-1] if others else len(text)
@@ -87,10 +89,12 @@ class Reader:
 
     def _carefully(self, block: Block, start: int, match: re.Match[bytes]) -> None:
         """Count one attempt of which more is to be known."""
-        text, tally = block.text, self._tally
+        text, tally = block.text, self.tally
         message, _, domain, relay, delay, status, said = match.groups()
         said = said or b""
-        if text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said:  # a header that a log quotes; or no mail for others
+        if (
+            text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said
+        ):  # a header that a log quotes; or no mail for others
             return
         self._bins[delay] = delay_bin(waited := _number(delay))
         if len(self._bins) > _MOST_DELAYS:
@@ -117,7 +121,7 @@ class Reader:
     def _named(self, domain: bytes | None, said: bytes) -> int:
         """Provider of a try that found no connection: the host is named in the text."""
         named = _NAMED_HOST.search(said)
-        return self._tally.provider(domain or b"", named[1] if named else b"")
+        return self.tally.provider(domain or b"", named[1] if named else b"")
 
     # --- what is rare
 
@@ -147,7 +151,7 @@ class Reader:
         return others[-1] if others else len(block.text)
 
     def _line(self, block: Block, start: int) -> None:
-        text, tally = block.text, self._tally
+        text, tally = block.text, self.tally
         leaves = _LEAVES.match(text, start)
         if leaves:
             second = self._stamps.second(block, start)
@@ -168,7 +172,7 @@ class Reader:
         elif agent in _OWN_AGENTS and match:
             tally.passed_over["local"] += 1
         elif agent == b"smtp" or agent in _OWN_AGENTS or agent in _PUTTING_OFF:
-            tally.problem("delivery line cut off or damaged", block.place(start))
+            tally.problem(CUT_OFF, block.place(start))
 
 
 def _reply(said: bytes) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
+from planner.observing.logs.formats.base import CUT_OFF
+from planner.observing.logs.formats.base import Reader as Base
 from planner.observing.logs.formats.syslog import Stamps
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL, Tally
@@ -39,16 +41,16 @@ def recognises(sample: Sequence[bytes]) -> int:
     return sum(_LINE.search(line, 0, 200) is not None for line in sample)
 
 
-class Reader:
+class Reader(Base):
     """Counts the lines of a block."""
 
     def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+        super().__init__(tally)
         self._stamps = Stamps(tally)
 
     def read(self, block: Block) -> None:
         """Count the deliveries and expiries of whole lines."""
-        text, tally = block.text, self._tally
+        text, tally = block.text, self.tally
         self._stamps.check(block)
         expiries = list(_EXPIRED.finditer(text))[::-1]
         matched = 0
@@ -63,15 +65,15 @@ class Reader:
             good = {found.start() for found in _DELIVERY.finditer(text)}
             for found in _BEGUN.finditer(text):
                 if found.start() not in good:
-                    tally.problem("delivery line cut off or damaged", block.place(found.start()))
+                    tally.problem(CUT_OFF, block.place(found.start()))
 
     def _expired(self, block: Block, found: re.Match[bytes]) -> None:
         second = self._stamps.second(block, block.text.rfind(b"\n", 0, found.start()) + 1)
         if second is not None:
-            self._tally.expired(second, found[1])
+            self.tally.expired(second, found[1])
 
     def _delivery(self, block: Block, found: re.Match[bytes]) -> None:
-        tally = self._tally
+        tally = self.tally
         message, to, delay, mailer, relay, _, reply, stat = found.groups()
         if mailer in _OWN_MAILERS or mailer is None or stat.startswith(b"queued"):
             tally.passed_over["local"] += 1

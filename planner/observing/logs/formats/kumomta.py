@@ -1,0 +1,87 @@
+"""KumoMTA: its log records as JSON lines.
+
+https://docs.kumomta.com/reference/log_record/: types, response, peer_address, timestamp and created in Unix time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
+from planner.observing.logs.replies import ACCEPTED
+from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
+
+_TRIES = {"Delivery", "TransientFailure", "Bounce"}
+
+
+def recognises(sample: Sequence[bytes]) -> int:
+    """How many of the first events are log records."""
+    return sum("type" in event and "timestamp" in event and "queue" in event for event in first_events(sample))
+
+
+class Reader(Values):
+    """Counts log records."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self._feedback = False
+
+    def not_known(self) -> tuple[str, ...]:
+        """Complaints, unless feedback reports are logged."""
+        return () if self._feedback else ("complaints",)
+
+    def event(self, event: Event) -> None:
+        """Count one record."""
+        tally, kind = self.tally, event["type"]
+        if kind == "Feedback":
+            self._complaint(event)
+            return
+        if kind not in _TRIES and kind not in ("Expiration", "AdminBounce"):
+            return
+        second, created = tally.clock.epoch_second(event["timestamp"]), event.get("created")
+        if tally.began is None:
+            tally.began = second
+        waited = None if created is None else float(max(event["timestamp"] - created, 0))
+        peer = event.get("peer_address") or {}
+        host = f"{peer.get('name') or ''}[{peer.get('addr') or ''}]".encode()
+        protocol = event.get("delivery_protocol")
+        given = event["recipient"]
+        for one in given if isinstance(given, list) else [given]:
+            address = bytes_of(one)
+            provider = tally.provider(domain_of(address), host)
+            if provider == LOCAL or (protocol and protocol not in ("ESMTP", "SMTP")):
+                tally.passed_over["local"] += 1
+                continue
+            recipient, message = tally.queue.recipient(address), event["id"]
+            if kind == "Expiration":
+                tally.recipient_expired(second, message, recipient, provider)
+                continue
+            if kind == "AdminBounce":
+                tally.passed_over["removed by hand"] += 1
+                tally.queue.settle(message, recipient)
+                continue
+            text = _text(event.get("response") or {})
+            answer = (
+                ACCEPTED
+                if kind == "Delivery"
+                else tally.replies.deferred(text)
+                if kind == "TransientFailure"
+                else tally.replies.refused(text)
+            )
+            tally.attempt_of(second, message, recipient, provider, answer, waited=waited)
+
+    def _complaint(self, event: Event) -> None:
+        self._feedback = True
+        report = event.get("feedback_report") or {}
+        trace = report.get("supplemental_trace") or {}
+        named = [trace.get("recipient"), *(report.get("original_rcpto_to") or []), event.get("recipient")]
+        address = next((bytes_of(one) for one in named if one), b"")
+        provider = self.tally.provider(domain_of(address))
+        second = self.tally.clock.epoch_second(event["timestamp"])
+        self.tally.count(second, self.tally.number("other") if provider == LOCAL else provider, COMPLAINTS)
+
+
+def _text(response: Event) -> str:
+    enhanced = response.get("enhanced_code") or {}
+    code = ".".join(str(enhanced[part]) for part in ("class", "subject", "detail") if part in enhanced)
+    return f"{response.get('code', '')} {code} {response.get('content', '')}".strip()
