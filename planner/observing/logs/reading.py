@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,7 +15,7 @@ from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.fields import unknown
 from planner.inputs.provider_names import OTHER
-from planner.observing.logs.blocks import Block, Feed, feed, signature
+from planner.observing.logs.blocks import Feed, feed, signature
 from planner.observing.logs.formats import (
     exchange,
     exim,
@@ -275,11 +276,15 @@ def _recognised(head: bytes) -> str | None:
 def _read(opened: Feed, form: _Format, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
     for block in opened.whole_lines() if form.whole_lines else opened.pieces():
         for kind, line in block.problems:
-            tally.problem(kind, lambda file=block.file, line=line: (file, line))
+            tally.problem(kind, partial(_place, block.file, line))
         if block.text:
             reader.read(block)
         ledger.tell(block.read)
     reader.end()
+
+
+def _place(file: str, line: int) -> tuple[str, int]:
+    return file, line
 
 
 # --- the result

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from planner.errors import InputError
 from planner.observing.words import without_names
@@ -60,7 +60,8 @@ def sources(what: object) -> list[Source]:
     """
     if hasattr(what, "read"):
         name = getattr(what, "name", "")
-        return [Source(without_names(Path(name).name) if isinstance(name, str) and name else "log", stream=what)]
+        named = without_names(Path(name).name) if isinstance(name, str) and name else "log"
+        return [Source(named, stream=cast("BinaryIO", what))]
     if not isinstance(what, str | Path):
         raise InputError(f"A log is a file, a folder or an open binary file, not {type(what).__name__}.")
     path = Path(what)

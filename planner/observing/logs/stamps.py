@@ -36,7 +36,7 @@ class Clock:
         self.guessed_year: int | None = None
 
     def begin(self, first_year: int | None, latest: datetime) -> None:
-        """Say where stamps without a year begin: in a year, or in the last one in which they are not later than this."""
+        """Say when stamps without a year begin: in that year, or in the last in which they are not after `latest`."""
         self._year, self._month, self._latest = first_year, 0, latest
         self._hours.clear()
 

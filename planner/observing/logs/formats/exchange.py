@@ -65,10 +65,11 @@ class Reader(Table):
                 tally.passed_over["local"] += 1
                 continue
             said = statuses[i] if i < len(statuses) and len(statuses) == len(addresses) else ";".join(statuses)
-            text = _text(said or row.get("source-context", ""))
+            said = said or row.get("source-context", "")
+            text = _text(said)
             if event.startswith("SEND"):
                 tally.attempt(second, message, address, provider, ACCEPTED)
-            elif event == "FAIL" and _EXPIRED.search(text):
+            elif event == "FAIL" and _EXPIRED.search(said):
                 tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
             elif event == "DEFER":
                 tally.attempt(second, message, address, provider, tally.replies.deferred(text))

@@ -9,10 +9,12 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from planner.inputs.provider_names import OTHER
 from planner.observing.logs.blocks import Block
-from planner.observing.logs.formats.base import CUT_OFF
+from planner.observing.logs.formats.base import ATTEMPTS_NOT_KNOWN, COMPLAINTS_NOT_KNOWN, CUT_OFF
 from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.tally import Tally
+from planner.observing.logs.replies import Answer
+from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
 
 MAX_VALUE = 1 << 24
 """Characters of one value."""
@@ -66,6 +68,22 @@ class Values(Base):
         self._kept = ""
         self._line = 1
         self._file = ""
+        self.deferrals = self.complaints = False
+        """Whether any was seen: who subscribes to events chooses among them."""
+
+    def not_known(self) -> tuple[str, ...]:
+        """Kinds of events that never came."""
+        return (*(() if self.deferrals else ATTEMPTS_NOT_KNOWN), *(() if self.complaints else COMPLAINTS_NOT_KNOWN))
+
+    def complaint(self, second: int, provider: int) -> None:
+        """Count a complaint, whatever host it came from."""
+        self.complaints = True
+        self.tally.count(second, self.tally.number(OTHER) if provider == LOCAL else provider, COMPLAINTS)
+
+    def put_off(self, text: str) -> Answer:
+        """Answer of an attempt that is to be made again."""
+        self.deferrals = True
+        return self.tally.replies.deferred(text)
 
     @abstractmethod
     def event(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
+from planner.observing.logs.tally import LOCAL
 
 _TRIES = {"Delivery", "TransientFailure", "Bounce"}
 
@@ -21,14 +21,6 @@ def recognises(sample: Sequence[bytes]) -> int:
 
 class Reader(Values):
     """Counts log records."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__(tally)
-        self._feedback = False
-
-    def not_known(self) -> tuple[str, ...]:
-        """Complaints, unless feedback reports are logged."""
-        return () if self._feedback else ("complaints",)
 
     def event(self, event: Event) -> None:
         """Count one record."""
@@ -64,21 +56,19 @@ class Reader(Values):
             answer = (
                 ACCEPTED
                 if kind == "Delivery"
-                else tally.replies.deferred(text)
+                else self.put_off(text)
                 if kind == "TransientFailure"
                 else tally.replies.refused(text)
             )
             tally.attempt_of(second, message, recipient, provider, answer, waited=waited)
 
     def _complaint(self, event: Event) -> None:
-        self._feedback = True
         report = event.get("feedback_report") or {}
         trace = report.get("supplemental_trace") or {}
         named = [trace.get("recipient"), *(report.get("original_rcpto_to") or []), event.get("recipient")]
         address = next((bytes_of(one) for one in named if one), b"")
         provider = self.tally.provider(domain_of(address))
-        second = self.tally.clock.epoch_second(event["timestamp"])
-        self.tally.count(second, self.tally.number("other") if provider == LOCAL else provider, COMPLAINTS)
+        self.complaint(self.tally.clock.epoch_second(event["timestamp"]), provider)
 
 
 def _text(response: Event) -> str:

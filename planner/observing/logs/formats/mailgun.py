@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from planner.inputs.provider_names import OTHER
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import COMPLAINTS
 
 _EVENTS = {"accepted", "delivered", "failed", "complained", "rejected", "opened", "clicked", "unsubscribed", "stored"}
 
@@ -26,10 +26,6 @@ def recognises(sample: Sequence[bytes]) -> int:
 class Reader(Values):
     """Counts events."""
 
-    def not_known(self) -> tuple[str, ...]:
-        """Nothing that we count."""
-        return ()
-
     def event(self, event: Event) -> None:
         """Count one event."""
         tally, kind = self.tally, event["event"]
@@ -38,9 +34,9 @@ class Reader(Values):
         address, status = bytes_of(event["recipient"]), event.get("delivery-status") or {}
         provider = tally.provider(domain_of(address), str(status.get("mx-host") or "").encode())
         second = tally.clock.epoch_second(float(event["timestamp"]))
-        provider = tally.number("other") if provider < 0 else provider
+        provider = tally.number(OTHER) if provider < 0 else provider
         if kind == "complained":
-            tally.count(second, provider, COMPLAINTS)
+            self.complaint(second, provider)
             return
         headers = (event.get("message") or {}).get("headers") or {}
         message, reason = str(headers.get("message-id", "")), str(event.get("reason") or "")
@@ -54,6 +50,6 @@ class Reader(Values):
         elif reason == "old":
             tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
         elif event.get("severity") == "temporary":
-            tally.attempt(second, message, address, provider, tally.replies.deferred(text), first=first)
+            tally.attempt(second, message, address, provider, self.put_off(text), first=first)
         else:
             tally.attempt(second, message, address, provider, tally.replies.refused(text), first=first)

@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
-from planner.observing.logs.formats.base import CUT_OFF
+from planner.observing.logs.formats.base import ATTEMPTS_NOT_KNOWN, COMPLAINTS_NOT_KNOWN, CUT_OFF
 from planner.observing.logs.formats.table import Table
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import COMPLAINTS, LOCAL, LONG, SENT_APART, Tally
-from planner.observing.rows import CAUSES
-
-_TRANSIENT = ("attempts", "deferred", "first_deferred", *(f"deferred_{cause}" for cause in CAUSES))
 
 
 def recognises(sample: Sequence[bytes]) -> int:
@@ -41,7 +38,7 @@ class Reader(Table):
 
     def not_known(self) -> tuple[str, ...]:
         """Deferrals, unless transient records are written; complaints, unless feedback is."""
-        return (*(() if self._transient else _TRANSIENT), *(() if self._feedback else ("complaints",)))
+        return (*(() if self._transient else ATTEMPTS_NOT_KNOWN), *(() if self._feedback else COMPLAINTS_NOT_KNOWN))
 
     def read(self, block: Block) -> None:
         """Count the records of whole lines."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import islice
+from typing import TypeVar
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
@@ -18,7 +19,10 @@ from planner.observing.logs.tally import LOCAL, Tally
 _MOST_KEPT = 100_000
 _TAI_EPOCH = (1 << 62) + 10
 
-_STAMP = rb"(?:@([0-9a-f]{24}) |(?:[A-Z][^\n]{1,100}? qmail[\w-]*(?:\[\d+\])?: )?(?:(\d{9,10})\.\d{6} |(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* ))"
+_STAMP = (
+    rb"(?:@([0-9a-f]{24}) |(?:[A-Z][^\n]{1,100}? qmail[\w-]*(?:\[\d+\])?: )?"
+    rb"(?:(\d{9,10})\.\d{6} |(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\S* ))"
+)
 _EVENT = re.compile(
     _STAMP
     + rb"(?:starting delivery (\d+): msg (\d+) to (local|remote) (\S+)|delivery (\d+): (success|failure|deferral): "
@@ -29,6 +33,8 @@ _LINE = re.compile(_STAMP + rb"(?:starting delivery \d|delivery \d|status: local
 _EXPIRED = b"this_message_has_been_in_the_queue_too_long"
 _HOST = re.compile(rb"(?:^|_)(\d+\.\d+\.\d+\.\d+)_(?:accepted|failed|does|could|but)")
 _SAID = re.compile(r"Remote host said: (.*)")
+
+Value = TypeVar("Value")
 
 
 def recognises(sample: Sequence[bytes]) -> int:
@@ -98,7 +104,7 @@ class Reader(Base):
             tally.recipient_expired(second, message, recipient, provider)
 
     @staticmethod
-    def _keep(kept: dict[bytes, object], key: bytes, value: object) -> None:
+    def _keep(kept: dict[bytes, Value], key: bytes, value: Value) -> None:
         kept[key] = value
         if len(kept) > _MOST_KEPT:
             for old in list(islice(kept, _MOST_KEPT // 10)):
@@ -113,7 +119,7 @@ class Reader(Base):
 
 
 def _reply(text: bytes) -> str:
-    """qmail writes underscores for spaces and slashes for line ends."""
+    """Qmail writes underscores for spaces and slashes for line ends."""
     words = text.decode("utf-8", "replace").replace("_", " ").strip("/ ")
     said = _SAID.search(words)
     return said[1].replace("/", " ") if said else words

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import COMPLAINTS
 
 _TEMPORARY = re.compile(r"\s*(?:4\d\d[ -]|4\.\d)")
 
@@ -24,10 +23,6 @@ def recognises(sample: Sequence[bytes]) -> int:
 class Reader(Values):
     """Counts events."""
 
-    def not_known(self) -> tuple[str, ...]:
-        """Nothing that we count."""
-        return ()
-
     def event(self, event: Event) -> None:
         """Count one event."""
         tally, kind = self.tally, event["event"]
@@ -39,14 +34,14 @@ class Reader(Values):
         address = bytes_of(event["email"])
         second, provider = tally.clock.epoch_second(int(event["timestamp"])), tally.provider(domain_of(address))
         if kind == "spamreport":
-            tally.count(second, provider, COMPLAINTS)
+            self.complaint(second, provider)
             return
         message = str(event.get("sg_message_id") or event.get("smtp-id") or "").partition(".")[0]
         text = str(event.get("response") or event.get("reason") or "")
         if kind == "deferred":
             attempt = event.get("attempt")
             first = str(attempt) == "1" if attempt is not None else None
-            tally.attempt(second, message, address, provider, tally.replies.deferred(text), first=first)
+            tally.attempt(second, message, address, provider, self.put_off(text), first=first)
         elif kind == "delivered":
             tally.attempt(second, message, address, provider, ACCEPTED)
         elif _TEMPORARY.match(text) or _TEMPORARY.match(str(event.get("status") or "")):

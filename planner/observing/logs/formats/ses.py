@@ -11,10 +11,9 @@ import re
 from collections.abc import Sequence
 
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
-from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import COMPLAINTS
+from planner.observing.logs.replies import ACCEPTED, Answer
 
-_TEMPORARY = re.compile(r"4\d\d[ -]|4\.\d|[45]\.4\.7")
+_TEMPORARY = re.compile(r"\b(?:4\d\d[ -]|4\.\d|[45]\.4\.7)")
 
 
 def recognises(sample: Sequence[bytes]) -> int:
@@ -29,54 +28,48 @@ class Reader(Values):
 
     def not_known(self) -> tuple[str, ...]:
         """Attempts: SES makes them without saying so."""
-        return ("attempts",)
+        return (*super().not_known(), "attempts")
 
     def event(self, event: Event) -> None:
         """Count one event."""
         kind = event.get("eventType") or event["notificationType"]
-        message = event["mail"]["messageId"]
+        message, replies = event["mail"]["messageId"], self.tally.replies
         if kind == "Delivery":
             told = event["delivery"]
-            waited = told.get("processingTimeMillis")
+            millis = told.get("processingTimeMillis")
             for one in told["recipients"]:
-                self._attempt(told, message, bytes_of(one), "", None if waited is None else float(waited) / 1000.0)
+                self._attempt(
+                    told, message, bytes_of(one), ACCEPTED, None if millis is None else float(millis) / 1000.0
+                )
         elif kind == "DeliveryDelay":
             told = event["deliveryDelay"]
             for one in told["delayedRecipients"]:
-                self._attempt(told, message, bytes_of(one["emailAddress"]), f"deferred {_text(one)}", None)
+                self._attempt(told, message, bytes_of(one["emailAddress"]), self.put_off(_text(one)))
         elif kind == "Bounce":
-            self._bounce(event["bounce"], message)
+            told = event["bounce"]
+            for one in told["bouncedRecipients"]:
+                address, text = bytes_of(one["emailAddress"]), _text(one)
+                if "suppress" in str(told.get("bounceSubType", "")).lower():
+                    self.tally.passed_over["suppressed"] += 1
+                elif told.get("bounceType") == "Transient" and _TEMPORARY.search(text):
+                    recipient = self.tally.queue.recipient(address)
+                    self.tally.recipient_expired(self._second(told), message, recipient, self._provider(address))
+                else:
+                    self._attempt(told, message, address, replies.refused(text))
         elif kind == "Complaint":
             told = event["complaint"]
             for one in told["complainedRecipients"]:
-                provider = self.tally.provider(domain_of(bytes_of(one["emailAddress"])))
-                self.tally.count(self._second(told), provider, COMPLAINTS)
+                self.complaint(self._second(told), self._provider(bytes_of(one["emailAddress"])))
 
-    def _bounce(self, told: Event, message: str) -> None:
-        suppressed = "suppress" in str(told.get("bounceSubType", "")).lower()
-        for one in told["bouncedRecipients"]:
-            address, text = bytes_of(one["emailAddress"]), _text(one)
-            if suppressed:
-                self.tally.passed_over["suppressed"] += 1
-            elif told.get("bounceType") == "Transient" and _TEMPORARY.search(f"{text} {one.get('status', '')}"):
-                provider = self.tally.provider(domain_of(address))
-                recipient = self.tally.queue.recipient(address)
-                self.tally.recipient_expired(self._second(told), message, recipient, provider)
-            else:
-                self._attempt(told, message, address, f"refused {text or one.get('status', '')}", None)
+    def _attempt(self, told: Event, message: str, address: bytes, answer: Answer, waited: float | None = None) -> None:
+        self.tally.attempt(self._second(told), message, address, self._provider(address), answer, waited=waited)
 
-    def _attempt(self, told: Event, message: str, address: bytes, what: str, waited: float | None) -> None:
-        tally = self.tally
-        how, _, text = what.partition(" ")
-        if how == "deferred":
-            answer = tally.replies.deferred(text)
-        else:
-            answer = tally.replies.refused(text) if how else ACCEPTED
-        tally.attempt(self._second(told), message, address, tally.provider(domain_of(address)), answer, waited=waited)
+    def _provider(self, address: bytes) -> int:
+        return self.tally.provider(domain_of(address))
 
     def _second(self, told: Event) -> int:
         return self.tally.clock.iso_second(str(told["timestamp"]).encode())
 
 
 def _text(recipient: Event) -> str:
-    return str(recipient.get("diagnosticCode") or "").removeprefix("smtp;").strip()
+    return str(recipient.get("diagnosticCode") or recipient.get("status") or "").removeprefix("smtp;").strip()

@@ -26,8 +26,9 @@ class Table(Base):
 
     def rows(self, block: Block) -> Iterator[tuple[int, dict[str, str]]]:
         """Position and cells of each row; rows that are too short are counted as damaged."""
-        for start, line in block.lines():
-            names = self.header(line.removeprefix(b"\xef\xbb\xbf"))
+        for start, whole in block.lines():
+            line = whole.removeprefix(b"\xef\xbb\xbf")
+            names = self.header(line)
             if names is not None:
                 self._names = names
                 continue
