@@ -237,7 +237,7 @@ def _zstd_of_this_python(name: str, file: _Counted) -> tuple[BinaryIO, type[Exce
     try:
         import zstandard
     except ImportError:
-        remedy = "Unpack it with `unzstd`, or install the extra: pip install 'warmup-planner[logs]'."
+        remedy = "Unpack it with `unzstd`, or install a package that can: pip install zstandard."
         raise PlannerError(f"{name} is packed with zstd, which this Python cannot read. {remedy}") from None
     reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
     return reader, zstandard.ZstdError

@@ -26,6 +26,7 @@ _EVENT = re.compile(
     rb" (" + _ID + rb") (?:(Completed)|(=>|->|>>|==|\*\*|\*>) "
     rb"((?:\"[^\"\n]*\"|[^\s\"<>]*+)(?:@[^\s<>:]*)?)(?: \(([^()\n]*)\))?(?: <([^>\n]*)>)?(:?)([^\n]*))"
 )
+_ARRIVED = re.compile(rb" (" + _ID + rb") <= ")
 _FLAGGED = re.compile(rb" " + _ID + rb" (?:=>|->|>>|==|\*\*|\*>)")
 _TRANSPORT = re.compile(rb" T=(\S+)")
 _HOST = re.compile(rb" H=([^\s\[]*) ?(\[[^\]\s]*\])")
@@ -35,6 +36,7 @@ _EXPIRED = (b"retry timeout exceeded", b"have been failing for a long time")
 _SAID = re.compile(
     r"SMTP error from remote mail server after .{1,40}?(?::<[^>]*>(?: SIZE=\d+)?(?: \S+=\S+)*)?: (\d\d\d[ -].*)"
 )
+_LONGEST = 40 * 86_400
 _DIGITS = {c: i for i, c in enumerate(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")}
 
 
@@ -49,11 +51,14 @@ class Reader(Base):
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally)
         self._stamps = Stamps(tally)
+        self._ahead: int | None = None
+        """Seconds that the stamps are ahead of the times in message ids: the zone that neither names."""
 
     def read(self, block: Block) -> None:
         """Count the deliveries, deferrals and failures of whole lines."""
         text, tally = block.text, self.tally
         self._stamps.check(block)
+        self._compare_clocks(block)
         matched = 0
         for found in _EVENT.finditer(text):
             if found[2]:
@@ -109,16 +114,26 @@ class Reader(Base):
             return
         tally.attempt(second, message, address, provider, tally.replies.deferred(_reply(why)), waited=waited)
 
+    def _compare_clocks(self, block: Block) -> None:
+        arrived = _ARRIVED.search(block.text)
+        second = self._stamps.second(block, block.text.rfind(b"\n", 0, arrived.start()) + 1) if arrived else None
+        if arrived and second is not None:
+            self._ahead = round((second - _entered(arrived[1])) / 900) * 900
+
     def _waited(self, message: bytes, second: int) -> float | None:
-        """Seconds since the message came in: its id begins with the time."""
-        value = 0
-        for digit in message[:6]:
-            value = value * 62 + _DIGITS.get(digit, 0)
-        try:
-            waited = second - self.tally.clock.epoch_second(value)
-        except ValueError:
+        """Seconds since the message came in."""
+        if self._ahead is None:
             return None
-        return float(waited) if 0 <= waited < 40 * 86_400 else None
+        waited = second - self._ahead - _entered(message)
+        return float(waited) if 0 <= waited < _LONGEST else None
+
+
+def _entered(message: bytes) -> int:
+    """Unix time at which a message came in: its id begins with it."""
+    value = 0
+    for digit in message[:6]:
+        value = value * 62 + _DIGITS.get(digit, 0)
+    return value
 
 
 def _reply(rest: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from planner.observing.logs.blocks import Block
@@ -20,9 +21,9 @@ class Table(Base):
         super().__init__(tally)
         self._names: list[str] = []
 
+    @abstractmethod
     def header(self, line: bytes) -> list[str] | None:
         """Names of the columns, if this line gives them."""
-        raise NotImplementedError
 
     def rows(self, block: Block) -> Iterator[tuple[int, dict[str, str]]]:
         """Position and cells of each row; rows that are too short are counted as damaged."""
