@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.logs.reading import LogStudy, read_log, study_log
     from planner.observing.observations import Observations
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
@@ -37,6 +38,7 @@ __all__ = [
     "Explanation",
     "Forecast",
     "InputError",
+    "LogStudy",
     "MxLookup",
     "Observations",
     "Plan",
@@ -56,9 +58,11 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_log",
     "read_observations",
     "read_schedule",
     "simulate",
+    "study_log",
     "warm_up",
 ]
 
@@ -73,6 +77,7 @@ _HOMES = {
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
+    "LogStudy": "planner.observing.logs.reading",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",
@@ -91,9 +96,11 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_log": "planner.observing.logs.reading",
     "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
+    "study_log": "planner.observing.logs.reading",
     "warm_up": "planner.optimizer.planning",
 }
 
