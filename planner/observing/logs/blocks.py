@@ -78,6 +78,11 @@ class Feed:
         self._name, self._pieces = name, pieces
         self._damaged = False
         self.head, self._read = self._next()
+        while len(self.head) < SIZE // 4:  # the first of several gzip members may be short
+            piece, read = self._next()
+            if not piece:
+                break
+            self.head, self._read = self.head + piece, read
 
     def _next(self) -> tuple[bytes, int]:
         """Give the next piece; an empty one at the end."""

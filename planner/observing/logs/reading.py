@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -222,18 +223,16 @@ class _Ledger:
 
 
 def _once(found: list[Source]) -> list[Source]:
-    """Leave out files that begin like another; the longest unpacked stays."""
-    best: dict[bytes, Source] = {}
+    """Leave out files that begin like another: copies that were packed, and the mail.info beside a mail.log."""
+    rotations = Counter(group_of(one.name) for one in found)
+    best: dict[bytes, tuple[tuple[int, bool, int], Source]] = {}
     for one in found:
         key = signature(one) or one.name.encode()
-        if key not in best or _rank(one) > _rank(best[key]):
-            best[key] = one
-    chosen = set(map(id, best.values()))
+        rank = rotations[group_of(one.name)], not one.name.endswith((".gz", ".zst", ".zstd")), one.size
+        if key not in best or rank > best[key][0]:
+            best[key] = rank, one
+    chosen = {id(one) for _, one in best.values()}
     return [one for one in found if id(one) in chosen]
-
-
-def _rank(one: Source) -> tuple[bool, int]:
-    return not one.name.endswith((".gz", ".zst", ".zstd")), one.size
 
 
 def _read_group(

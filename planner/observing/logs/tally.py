@@ -38,6 +38,8 @@ LONG = 60.0
 N_DELAYS = 44
 _DELAYS_PER_DOUBLING = 2
 
+_DOMAIN = re.compile(rb"[^\s@<>\"'(),;:\\]{1,255}")
+_HOST = re.compile(rb"(?=[^\n]{0,300}[.\[])[^\s@<>\"'(),;\[\]]{0,255}(?:\[[0-9A-Fa-f:.]{1,50}\](?::\d{1,5})?)?")
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
 
 
@@ -73,17 +75,17 @@ class Tally:
 
     # --- who is mailed
 
-    def provider(self, domain: bytes, host: bytes = b"") -> int:
+    def provider(self, address: bytes, host: bytes = b"") -> int:
         """Number of the provider behind a recipient's domain, or behind the host that takes its mail.
 
         `LOCAL` when the host is one of the sender's own. `host` is a name, a name with ``[address]``, or empty.
         """
-        key = (domain, host)
+        key = domain_of(address), host if _HOST.fullmatch(host) else b""
         number = self.routes.get(key)
         if number is None:
             if len(self.routes) > _MOST_ROUTES:
                 self.routes.clear()
-            number = self.routes[key] = self._route(_text(domain), _text(host))
+            number = self.routes[key] = self._route(_text(key[0]), _text(key[1]))
         return number
 
     def _route(self, domain: str, host: str) -> int:
@@ -223,8 +225,20 @@ def delay_of(place: float) -> float:
     return float(2.0 ** (place / _DELAYS_PER_DOUBLING) - 1.0)
 
 
+def domain_of(address: bytes) -> bytes:
+    """Recipient domain of an address; empty where there is none, for half an address is somebody's name.
+
+    Examples
+    --------
+    >>> domain_of(b"ann@Example.org"), domain_of(b"ann"), domain_of(b"ann@")
+    (b'Example.org', b'', b'')
+    """
+    _, at, domain = address.rpartition(b"@")
+    return domain if at and _DOMAIN.fullmatch(domain) else b""
+
+
 def _text(part: bytes) -> str:
-    return part.rpartition(b"@")[2].decode("utf-8", "replace").strip().lower()
+    return part.decode("utf-8", "replace").strip().lower()
 
 
 @lru_cache(maxsize=4096)

@@ -60,7 +60,7 @@ class Reader(Table):
         statuses = row.get("recipient-status", "").split(";") if event != "DEFER" else [row.get("recipient-status", "")]
         for i, one in enumerate(addresses):
             address = one.strip().encode()
-            provider = tally.provider(address.rpartition(b"@")[2], host.encode())
+            provider = tally.provider(address, host.encode())
             if provider == LOCAL:
                 tally.passed_over["local"] += 1
                 continue

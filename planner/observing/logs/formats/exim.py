@@ -24,7 +24,7 @@ _LINE = re.compile(
 )
 _EVENT = re.compile(
     rb" (" + _ID + rb") (?:(Completed)|(=>|->|>>|==|\*\*|\*>) "
-    rb"((?:\"[^\"\n]*\"|[^\s\"<>]*+)(?:@[^\s<>:]*)?)(?: \(([^()\n]*)\))?(?: <([^>\n]*)>)?(:?)([^\n]*))"
+    rb"((?:\"[^\"\n]*\"|[^\s\"<>]++)(?:@[^\s<>:]*)?)(?: \(([^()\n]*)\))?(?: <([^>\n]*)>)?(:?)([^\n]*))"
 )
 _ARRIVED = re.compile(rb" (" + _ID + rb") <= ")
 _FLAGGED = re.compile(rb" " + _ID + rb" (?:=>|->|>>|==|\*\*|\*>)")
@@ -81,8 +81,7 @@ class Reader(Base):
         if flag in (b"=>", b"->", b">>") and not host:
             tally.passed_over["local"] += 1
             return
-        domain = whole[whole.rfind(b"@") + 1 :].rstrip(b":") if b"@" in whole else b""
-        provider = tally.provider(domain, host[1] + host[2] if host else b"")
+        provider = tally.provider(whole.rstrip(b":"), host[1] + host[2] if host else b"")
         if provider == LOCAL:
             tally.passed_over["local"] += 1
             return

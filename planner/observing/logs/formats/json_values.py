@@ -19,6 +19,7 @@ from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
 MAX_VALUE = 1 << 24
 """Characters of one value."""
 
+_TRIES = 20
 _BETWEEN = re.compile(r"[\s,\[\]\ufeff]*+")
 _DECODER = json.JSONDecoder()
 
@@ -29,14 +30,17 @@ def first_events(sample: Sequence[bytes]) -> list[Event]:
     """Events among the first lines of a log."""
     text = b"\n".join(sample).decode("utf-8", "replace")
     found: list[Event] = []
-    at = 0
-    while len(found) < 20:
-        at = _end_of_gap(text, at)
-        try:
-            value, at = _DECODER.raw_decode(text, at)
-        except (ValueError, RecursionError):
+    at = text.find("{")
+    for _ in range(_TRIES):  # the first value may be a page that ends far below: then its parts tell
+        if at < 0:
             break
-        found += events_in(value)
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at = text.find("{", at + 1)
+        else:
+            found += events_in(value)
+            at = text.find("{", end)
     return found
 
 
@@ -175,8 +179,3 @@ def bytes_of(address: object) -> bytes:
     if not isinstance(address, str) or not address:
         raise ValueError("no address")
     return address.strip().strip("<>").encode("utf-8", "replace")
-
-
-def domain_of(address: bytes) -> bytes:
-    """What stands behind the last @."""
-    return address.rpartition(b"@")[2].rstrip(b">")

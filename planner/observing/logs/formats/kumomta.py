@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
+from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL
 
@@ -40,7 +40,7 @@ class Reader(Values):
         given = event["recipient"]
         for one in given if isinstance(given, list) else [given]:
             address = bytes_of(one)
-            provider = tally.provider(domain_of(address), host)
+            provider = tally.provider(address, host)
             if provider == LOCAL or (protocol and protocol not in ("ESMTP", "SMTP")):
                 tally.passed_over["local"] += 1
                 continue
@@ -67,7 +67,7 @@ class Reader(Values):
         trace = report.get("supplemental_trace") or {}
         named = [trace.get("recipient"), *(report.get("original_rcpto_to") or []), event.get("recipient")]
         address = next((bytes_of(one) for one in named if one), b"")
-        provider = self.tally.provider(domain_of(address))
+        provider = self.tally.provider(address)
         self.complaint(self.tally.clock.epoch_second(event["timestamp"]), provider)
 
 

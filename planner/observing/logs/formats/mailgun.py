@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.inputs.provider_names import OTHER
-from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
+from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
 from planner.observing.logs.replies import ACCEPTED
 
 _EVENTS = {"accepted", "delivered", "failed", "complained", "rejected", "opened", "clicked", "unsubscribed", "stored"}
@@ -32,7 +32,7 @@ class Reader(Values):
         if kind not in ("delivered", "failed", "complained"):
             return
         address, status = bytes_of(event["recipient"]), event.get("delivery-status") or {}
-        provider = tally.provider(domain_of(address), str(status.get("mx-host") or "").encode())
+        provider = tally.provider(address, str(status.get("mx-host") or "").encode())
         second = tally.clock.epoch_second(float(event["timestamp"]))
         provider = tally.number(OTHER) if provider < 0 else provider
         if kind == "complained":

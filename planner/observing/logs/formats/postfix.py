@@ -90,7 +90,7 @@ class Reader(Base):
     def _carefully(self, block: Block, start: int, match: re.Match[bytes]) -> None:
         """Count one attempt of which more is to be known."""
         text, tally = block.text, self.tally
-        message, _, domain, relay, delay, status, said = match.groups()
+        message, _, _, relay, delay, status, said = match.groups()
         said = said or b""
         if (
             text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said
@@ -99,7 +99,8 @@ class Reader(Base):
         self._bins[delay] = delay_bin(waited := _number(delay))
         if len(self._bins) > _MOST_DELAYS:
             self._bins.clear()
-        provider = tally.provider(domain or b"", relay) if relay != b"none" else self._named(domain, said)
+        address = text[match.start(2) : max(match.end(2), match.end(3))]
+        provider = tally.provider(address, relay) if relay != b"none" else self._named(address, said)
         if provider == LOCAL:
             tally.passed_over["local"] += 1
             return
@@ -115,13 +116,12 @@ class Reader(Base):
         else:
             tally.passed_over["probes"] += 1
             return
-        address = text[match.start(2) : max(match.end(2), match.end(3))]
         tally.attempt(second, message, address, provider, answer, waited=waited)
 
-    def _named(self, domain: bytes | None, said: bytes) -> int:
+    def _named(self, address: bytes, said: bytes) -> int:
         """Provider of a try that found no connection: the host is named in the text."""
         named = _NAMED_HOST.search(said)
-        return self.tally.provider(domain or b"", named[1] if named else b"")
+        return self.tally.provider(address, named[1] if named else b"")
 
     # --- what is rare
 
@@ -165,9 +165,9 @@ class Reader(Base):
         match = _BY_ANY.search(text, start, len(text) if end < 0 else end)
         if agent in _PUTTING_OFF and match and head:
             tally.passed_over["held back"] += 1
-            provider = self._named(match[2], match[6] or b"")
+            address = text[match.start(1) : max(match.end(1), match.end(2))]
+            provider = self._named(address, match[6] or b"")
             if match[5] == b"deferred" and provider != LOCAL:
-                address = text[match.start(1) : max(match.end(1), match.end(2))]
                 tally.queue.wait(head[2], tally.queue.recipient(address), provider)
         elif agent in _OWN_AGENTS and match:
             tally.passed_over["local"] += 1

@@ -55,9 +55,8 @@ class Reader(Table):
             return
         second = self.second(row.get("timelogged", ""))
         address = row.get("rcpt", "").strip("<>").encode()
-        domain = address.rpartition(b"@")[2]
         name, ip = row.get("dsnmta", "").split(" ")[0], row.get("dlvdestinationip", "")
-        provider = tally.provider(domain, (f"{name}[{ip}]" if ip else name).encode())
+        provider = tally.provider(address, (f"{name}[{ip}]" if ip else name).encode())
         if kind == "f":
             self._feedback = True
             tally.count(second, max(provider, 0) if provider != LOCAL else tally.number("other"), COMPLAINTS)

@@ -14,7 +14,7 @@ from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
 from planner.observing.logs.formats.base import Reader as Base
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import LOCAL, Tally
+from planner.observing.logs.tally import LOCAL, Tally, domain_of
 
 _MOST_KEPT = 100_000
 _TAI_EPOCH = (1 << 62) + 10
@@ -71,7 +71,7 @@ class Reader(Base):
         starting, message, where, address, ending, how, text, turn, other = found.groups()[3:]
         if starting:
             recipient = self.tally.queue.recipient(address)
-            self._keep(self._begun, starting, (message, address.rpartition(b"@")[2], where, recipient))
+            self._keep(self._begun, starting, (message, b"@" + domain_of(address), where, recipient))
         elif ending and ending in self._begun:
             self._ended(second, *self._begun.pop(ending), how, text)
         elif turn == b"new":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
+from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
 from planner.observing.logs.replies import ACCEPTED
 
 _TEMPORARY = re.compile(r"\s*(?:4\d\d[ -]|4\.\d)")
@@ -32,7 +32,7 @@ class Reader(Values):
             tally.passed_over["suppressed"] += 1
             return
         address = bytes_of(event["email"])
-        second, provider = tally.clock.epoch_second(int(event["timestamp"])), tally.provider(domain_of(address))
+        second, provider = tally.clock.epoch_second(int(event["timestamp"])), tally.provider(address)
         if kind == "spamreport":
             self.complaint(second, provider)
             return

@@ -86,7 +86,7 @@ class Reader(Base):
         waited = _seconds(delay)
         for one in _ADDRESS.finditer(to):
             address = one[1] if one[1] is not None else one[2]
-            provider = tally.provider(address[address.rfind(b"@") + 1 :], host)
+            provider = tally.provider(address, host)
             if provider == LOCAL:
                 tally.passed_over["local"] += 1
             elif stat.startswith(b"Sent"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from planner.observing.logs.formats.json_values import Event, Values, bytes_of, domain_of, first_events
+from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
 from planner.observing.logs.replies import ACCEPTED, Answer
 
 _TEMPORARY = re.compile(r"\b(?:4\d\d[ -]|4\.\d|[45]\.4\.7)")
@@ -65,7 +65,7 @@ class Reader(Values):
         self.tally.attempt(self._second(told), message, address, self._provider(address), answer, waited=waited)
 
     def _provider(self, address: bytes) -> int:
-        return self.tally.provider(domain_of(address))
+        return self.tally.provider(address)
 
     def _second(self, told: Event) -> int:
         return self.tally.clock.iso_second(str(told["timestamp"]).encode())
