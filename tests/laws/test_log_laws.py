@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import planner as wp
 from planner.observing.logs import reading
 from planner.observing.logs.queue import Queue
-from planner.observing.logs.replies import worded
+from planner.observing.logs.replies import Replies
 from planner.observing.logs.tally import N_DELAYS, delay_bin, delay_of
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
@@ -149,7 +149,7 @@ def test_the_queue_agrees_with_a_plain_one_and_stays_small(steps: list[tuple[int
 
 @given(st.text(max_size=300))
 def test_wordings_hold_no_address(text: str) -> None:
-    assert "@" not in worded(text)
+    assert "@" not in Replies().wording(text)
 
 
 @given(st.floats(0, 1e9))

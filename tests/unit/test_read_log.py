@@ -18,7 +18,7 @@ import pytest
 import planner as wp
 from planner.observing.logs import reading
 from planner.observing.logs.queue import Queue
-from planner.observing.logs.replies import Replies, worded
+from planner.observing.logs.replies import Replies
 from planner.observing.logs.sources import sources
 from planner.observing.logs.stamps import Clock
 from planner.observing.logs.tally import Tally
@@ -563,7 +563,7 @@ def test_wordings_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_provider_s_keys_stay_in_a_wording() -> None:
     text = "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from 192.0.2.1 by ann@example.org"
-    assert worded(text) == "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from  by "
+    assert Replies().wording(text) == "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from by"
 
 
 # --- nobody's name

@@ -381,6 +381,8 @@ def _notes(tally: Tally, ledger: _Ledger) -> Iterator[str]:
         "suppressed": "messages that the service did not try, for it knew the address",
     }
     for kind, count in sorted(tally.passed_over.items()):
+        if not count:
+            continue
         yield f"Left out: {whole(count)} {said.get(kind, kind)}."
     if ledger.queued:
         yield f"Still in the queue at the end: {whole(ledger.queued)} messages."
