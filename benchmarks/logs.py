@@ -39,8 +39,8 @@ _HOSTS = {
     "firm{n}.example": "mx.firm{n}.example[203.0.113.9]:25",
 }
 _RATE = (
-    "421-4.7.28 [192.0.2.25      15] Our system has detected an unusual rate of 421-4.7.28 unsolicited mail originating "
-    "from your IP address. To protect our 421 4.7.28 users review our Bulk Email Senders Guidelines. "
+    "421-4.7.28 [192.0.2.25      15] Our system has detected an unusual rate of 421-4.7.28 unsolicited mail "
+    "originating from your IP address. To protect our 421 4.7.28 users review our Bulk Email Senders Guidelines. "
     "d9443c{n}a7336-1a2b3c4d5e6 - gsmtp"
 )
 

@@ -240,6 +240,12 @@ def test_hops_within_the_own_machines_are_no_attempts() -> None:
     assert "gmail" not in read(text).providers
 
 
+def test_a_relay_that_passes_mail_on_is_pointed_out() -> None:
+    text = re.sub(r"relay=[\w.-]+\[198", "relay=smtp.relay.example[198", text_of("postfix-out.log"))
+    assert any(note.startswith("smtp.relay.example takes mail for several") for note in read(text).notes)
+    assert not any("several providers" in note for note in wp.read_log(LOGS / "postfix-out.log").notes)
+
+
 INBOUND = (
     "smtpd[11]: connect from mail-sor-f41.google.com[209.85.220.41]",
     "smtpd[11]: 1A2B3C: client=mail-sor-f41.google.com[209.85.220.41]",

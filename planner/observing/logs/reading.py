@@ -384,6 +384,8 @@ def _notes(tally: Tally, ledger: _Ledger) -> Iterator[str]:
         if not count:
             continue
         yield f"Left out: {whole(count)} {said.get(kind, kind)}."
+    for name in tally.relays()[:3]:
+        yield f"{name} takes mail for several providers and passes it on: what became of it stands in its own log."
     if ledger.queued:
         yield f"Still in the queue at the end: {whole(ledger.queued)} messages."
     if ledger.forgotten:

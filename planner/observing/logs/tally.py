@@ -38,6 +38,7 @@ LONG = 60.0
 N_DELAYS = 44
 _DELAYS_PER_DOUBLING = 2
 
+_RELAYS = 3
 _DOMAIN = re.compile(rb"[^\s@<>\"'(),;:\\]{1,255}")
 _HOST = re.compile(rb"(?=[^\n]{0,300}[.\[])[^\s@<>\"'(),;\[\]]{0,255}(?:\[[0-9A-Fa-f:.]{1,50}\](?::\d{1,5})?)?")
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
@@ -70,7 +71,7 @@ class Tally:
         self._numbers: dict[str, int] = {}
         self.among = among
         self._facts = facts
-        self.routes: dict[tuple[bytes | None, bytes], int] = {}
+        self.routes: dict[tuple[bytes, bytes], int] = {}
         """Numbers of providers by recipient domain and host, as the log writes them."""
 
     # --- who is mailed
@@ -104,6 +105,16 @@ class Tally:
             self._numbers[provider] = len(self.providers)
             self.providers.append(provider)
         return self._numbers[provider]
+
+    def relays(self) -> list[str]:
+        """Hosts that take the mail of three or more providers: they pass it on, and know what became of it."""
+        served: dict[str, set[str]] = defaultdict(set)
+        for domain, host in self.routes:
+            provider = self._facts.provider_of_domain(_text(domain)) if domain else None
+            name = _text(host).partition("[")[0].rstrip(". ")
+            if provider and name:
+                served[name].add(provider)
+        return sorted(name for name, providers in served.items() if len(providers) >= _RELAYS)
 
     # --- what happened
 

@@ -84,6 +84,8 @@ class Reader(Base):
         relay = relay or b""
         host = relay.partition(b"]")[0].replace(b" ", b"") + b"]" if b"[" in relay else relay
         waited = _seconds(delay)
+        if b"[more]" in to:
+            tally.problem("recipients left out by Sendmail", block.place(found.start()))
         for one in _ADDRESS.finditer(to):
             address = one[1] if one[1] is not None else one[2]
             provider = tally.provider(address, host)
