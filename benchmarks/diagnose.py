@@ -19,11 +19,10 @@ from math import sqrt
 from pathlib import Path
 from typing import NamedTuple
 
-from planner.replies.reading import read
-
 import planner as wp
-from planner.replies.diagnosis import diagnosed
+from planner.replies.diagnosis import diagnosed, matcher_in_use
 from planner.replies.matching import Basis, Matcher, matcher
+from planner.replies.reading import read
 from planner.replies.rules import rulebook
 
 ROOT = Path(__file__).parent.parent
@@ -125,15 +124,13 @@ def timed(n: int = N_TIMED) -> Timed:
         wp.diagnose(text)
     ours = n / (time.process_time() - began)
     few = texts[:: max(1, len(texts) // 100)]
-    asked = rules_before_scoring()
-    patterns = [phrase.parts for index in (asked.server, asked.marks) for found in index.values() for phrase in found]
+    asked = matcher_in_use()
+    phrases = [phrase for index in (asked.server, asked.marks) for found in index.values() for phrase in found]
     began = time.process_time()
     for text in few:
         lower = text.lower()
-        for parts in patterns:
-            for part in parts:
-                if part.search(lower) is None:
-                    break
+        for phrase in phrases:
+            phrase.found_in(lower)
     return Timed(ours, len(few) / (time.process_time() - began))
 
 
@@ -182,10 +179,14 @@ def _revision() -> str:
 
 _INTRODUCTION = """# How often a diagnosis is right
 
-Written by `python benchmarks/diagnose.py --write` on {day}, revision {revision}. {n} replies were collected from
-published sources, with their cause; {held_out} of them, chosen by a hash of the text, were kept from those who wrote the rules.
-Rules that were written after this score are left out of it. Shares with their standard error. Causes are the
-collection's judgement: where a text fits two, ours may be right and count as wrong.
+Written by `python -m benchmarks.diagnose --write` on {day}, revision {revision}. {n} replies were collected from
+published sources with their cause; {held_out} of them, chosen by a hash of the text, were kept from those who wrote
+the rules. Rules written or changed after the first score are left out. Shares with their standard error. Causes are
+the collection's judgement: where a text fits two, ours may be right and count as wrong.
+
+**First score**, at revision b800342, before anybody had looked at the held-out part: cause right for 160 of 189
+(84.7 %), temporary for 188, a provider invented for 1 of 83. Rules were widened from published lists, some of which
+the collection was made from, too; replies from elsewhere fare worse than these.
 
 """
 

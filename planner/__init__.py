@@ -14,14 +14,19 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.alarms import Alarm, Alarms
+    from planner.observing.judging import alarms
     from planner.observing.logs.reading import LogStudy, read_log, study_log
     from planner.observing.observations import Observations
+    from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
     from planner.optimizer.retries import RetryAdvice, advise_retries
+    from planner.replies.diagnosis import Diagnosis, diagnose
+    from planner.replies.pile import Diagnoses, diagnose_all
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -30,11 +35,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Cancelled",
     "Candidate",
     "Comparison",
+    "Diagnoses",
+    "Diagnosis",
     "Explanation",
     "Forecast",
     "InputError",
@@ -51,8 +60,12 @@ __all__ = [
     "Sender",
     "__version__",
     "advise_retries",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
+    "diagnose",
+    "diagnose_all",
     "draw",
     "explain",
     "optimize",
@@ -69,11 +82,15 @@ __all__ = [
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
     "AddressList": "planner.inputs.address_list",
+    "Alarm": "planner.observing.alarms",
+    "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
+    "Diagnoses": "planner.replies.pile",
+    "Diagnosis": "planner.replies.diagnosis",
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
@@ -89,8 +106,12 @@ _HOMES = {
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
+    "alarm_rules": "planner.observing.rules",
+    "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
+    "diagnose": "planner.replies.diagnosis",
+    "diagnose_all": "planner.replies.pile",
     "draw": "planner.simulation.beliefs",
     "explain": "planner.optimizer.explanation",
     "optimize": "planner.optimizer.planning",

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 MAX_SCENARIOS = 10_000
 """More would fill the memory of a laptop before they told anything new."""
 
-SHOWN_DOMAINS = 20
+SHOWN_DOMAINS = SHOWN_ANSWERS = 20
+BLOCK_BYTES = 400_000
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
@@ -235,6 +236,34 @@ def explain(
 
 
 @app.command()
+def diagnose(
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What the server said, in quotes; - reads many from stdin.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A log, a bounce message, or replies one a line.")
+    ] = None,
+    csv: CsvFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a reply such as 421 means and what to do, or count the causes of many; no address is kept."""
+    _exactly_one({"TEXT": text, "--file": file})
+    _check_places(file, csv, what="file of replies")
+    if text is not None and text != "-":
+        found, one = wp.diagnose_all(text), wp.diagnose(text)
+    else:
+        with _progress("Diagnosing"), _opened(file) as stream:
+            found = wp.diagnose_all(_blocks(stream))
+        one = None
+    if csv is not None:
+        _write_table(csv, found.to_frame())
+    if as_json:
+        _print((one or found).to_json())
+    else:
+        _print(found[0].ticket() if len(found) == 1 else _diagnoses_report(found))
+
+
+@app.command()
 def draw(
     sender_file: SenderFile,
     csv: CsvFile = None,
@@ -420,6 +449,28 @@ def _reaction(name: str | None, loaded: wp.Plan | None) -> wp.Reaction:
     if name is not None:
         return wp.catalogue().reaction(name)
     return loaded.reaction if loaded else wp.Reaction()
+
+
+@contextmanager
+def _opened(path: Path | None) -> Iterator[BinaryIO]:
+    """Open a file of replies, or what comes from stdin."""
+    if path is None:
+        if sys.stdin.isatty():
+            _say("Paste the replies, then end the input (Ctrl-D).")
+        yield sys.stdin.buffer
+        return
+    _check_file(path)
+    try:
+        with path.open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise wp.InputError(f"cannot be read: {error.strerror}.", file=path) from None
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Read whole lines, many at once: a reply may be longer than one."""
+    while block := stream.read(BLOCK_BYTES):
+        yield block + stream.readline(BLOCK_BYTES)
 
 
 def _load_plan(path: Path, sender: wp.Sender | None = None) -> wp.Plan:
@@ -692,6 +743,26 @@ def _ends(row: Mapping[Any, Any]) -> Iterator[str]:
         days = row[f"days_{end}"]
         yield _number(row[end])
         yield f"{days:+.0f}" if isfinite(days) else "never" if days > 0 else "at all"
+
+
+def _diagnoses_report(found: wp.Diagnoses) -> str:
+    """Count the answers, the most frequent first."""
+    rows = [
+        (
+            _whole(one.count),
+            one.provider_name or "",
+            " ".join(filter(None, (str(one.code or ""), one.enhanced))),
+            {True: "passes", False: "permanent", None: ""}[one.temporary],
+            str(one.cause or one.kind),
+            (one.tomorrow or "").replace("_", " "),
+            one.text if len(one.text) <= 60 else f"{one.text[:59]}…",
+        )
+        for one in found[:SHOWN_ANSWERS]
+    ]
+    more = len(found) - len(rows)
+    rest = f"\nand {_whole(more)} more; --csv FILE writes them all." if more else ""
+    headers = ("times", "provider", "code", "", "cause", "tomorrow", "the first of them")
+    return "\n\n".join([found.summary(), _table(headers, rows, left=7) + rest])
 
 
 def _beliefs_report(frame: pd.DataFrame) -> str:

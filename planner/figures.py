@@ -33,6 +33,7 @@ __all__ = [
     "delays",
     "densities",
     "frontier",
+    "pareto",
     "ramp",
     "reliefs",
     "retry_timeline",
@@ -687,6 +688,68 @@ def _spaced(ages: list[float], waiting: list[float | None]) -> list[str]:
         last = age if free else last
         texts.append("" if share is None or not free else f"{share:.0f}" if share >= 1.0 or share == 0.0 else "<1")
     return texts
+
+
+# --- refusals
+
+
+def pareto(frame: pd.DataFrame) -> Figure:
+    """Draw how often each cause was met by which provider, the most frequent on top, and how much they add up to.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, title (of the cause), count (replies)
+
+    Returns
+    -------
+    Figure
+    """
+    sums = frame.groupby("title", sort=False)["count"].sum().sort_values(ascending=False, kind="stable")
+    names, total = dict(zip(sums.index, _lines(sums.index), strict=True)), max(1, int(sums.sum()))
+    figure = _figure("", "Replies", height=170 + 44 * max(len(names), 1), hovermode="y unified")
+    for number, (name, rows) in enumerate(_groups(frame, "provider")):
+        figure.add_trace(
+            Bar(
+                x=list(rows["count"]),
+                y=[names[title] for title in rows["title"]],
+                orientation="h",
+                name=name,
+                marker={
+                    "color": PALETTE[number % len(PALETTE)],
+                    "pattern": {"shape": PATTERNS[number % len(PATTERNS)]},
+                },
+                hovertemplate="%{x:,.0f}",
+            )
+        )
+    figure.add_trace(
+        Scatter(
+            x=list(100.0 * sums.cumsum() / total),
+            y=list(names.values()),
+            xaxis="x2",
+            name="Together, from the top (in 100)",
+            mode="lines+markers",
+            line={"color": _NEUTRAL, "dash": "dot"},
+            marker={"symbol": "diamond", "size": 8},
+            hovertemplate="%{x:.0f} in 100",
+        )
+    )
+    figure.update_layout(
+        barmode="stack",
+        margin={"t": 48},
+        xaxis={"range": [0, 1.05 * total], "tickformat": ",d", "hoverformat": "", "dtick": 1 if total < 10 else None},
+        xaxis2={  # its 100 stands above the sum of all bars
+            **_AXIS,
+            "overlaying": "x",
+            "side": "top",
+            "range": [0, 105],
+            "showgrid": False,
+            "tickvals": [0, 25, 50, 75, 100],
+        },
+    )
+    figure.update_yaxes(
+        title=None, tickformat="", type="category", categoryorder="array", categoryarray=list(names.values())[::-1]
+    )
+    return _told(figure, frame)
 
 
 # --- parts

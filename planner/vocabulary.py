@@ -63,6 +63,11 @@ class Verdict(StrEnum):
     STEP_BACK = "step_back"
     STOP = "stop"
 
+    @property
+    def gravity(self) -> int:
+        """Its place in the order, 0 for the mildest."""
+        return tuple(Verdict).index(self)
+
 
 class Confidence(StrEnum):
     """How far a number can be trusted, best first."""

@@ -36,6 +36,11 @@ _REST = {
 }
 _TIME = re.compile(r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?[AaPp][Mm])?(?: ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?$")
 _AT_MIDNIGHT = re.compile(r"[T ](?:0?0:00(?::00(?:\.0{1,9})?)?|12:00(?::00)? ?[Aa][Mm])")
+_REMARKS = {"note", "notes", "comment", "comments", "remark", "remarks", "kommentar", "bemerkung", "notiz", "status"}
+_LABELS = {
+    "id", "campaignid", "sendid", "jobid", "messageid", "subaccount", "subaccountid", "subuser", "ip", "ips",
+    "sendingip", "ipaddress", "server", "host", "stream",
+}  # fmt: skip
 _SHOWN = 5
 
 Key = tuple[str, date]
@@ -141,9 +146,9 @@ def _fill(table: _Table, grid: Grid, head: Head, names: _Names, provider: str | 
     dates, hours = _dates(grid, head, rows, day, table.notes)
     providers = _providers(grid, head, rows, names, provider, table.notes)
     counts = _counts(grid, head, rows, table.notes)
-    labels = [c for c in head.others if any(_is_label(grid.rows[number][c]) for number in rows)]
+    labels = _labels(grid, head, rows)
     seen: dict[tuple[object, ...], int] = {}
-    raw: dict[Key, set[object]] = {}
+    together: dict[Key, list[int]] = {}
     for n, number in enumerate(rows):
         if providers[n] is None:
             continue
@@ -154,15 +159,30 @@ def _fill(table: _Table, grid: Grid, head: Head, names: _Names, provider: str | 
             raise InputError(f"{text} Add them up if they count different mail; else keep one.", field="provider")
         seen[mark] = number
         key = str(providers[n]), dates[n]
-        raw.setdefault(key, set()).add(mark)
+        together.setdefault(key, []).append(number)
         table.cells[key] = _added(table.cells.get(key), counts[n])
     if not table.cells:
         raise InputError("The table has totals only. Give a row for each provider and day.", field="provider")
-    if any(len(marks) > 1 for marks in raw.values()):
-        parts = [f"'{head.titles[c]}'" for c in labels][:_SHOWN]
-        by = f" (they differ in {', '.join(parts)})" if parts else ""
-        table.notes.append(f"Several rows for one provider and day were added up{by}.")
+    table.notes += _added_up(grid, head, labels, [group for group in together.values() if len(group) > 1])
     table.notes += _without_sent(table.cells, head)
+
+
+def _labels(grid: Grid, head: Head, rows: Sequence[int]) -> list[int]:
+    """Find the columns that tell rows of one provider and day apart: campaigns, IPs, subaccounts."""
+    words = {c: plain(head.titles[c]) for c in head.others}
+    return [
+        c
+        for c, word in words.items()
+        if word in _LABELS or (word not in _REMARKS and any(_is_label(grid.rows[number][c]) for number in rows))
+    ]
+
+
+def _added_up(grid: Grid, head: Head, labels: Sequence[int], groups: Sequence[Sequence[int]]) -> Iterator[str]:
+    if not groups:
+        return
+    differing = [c for c in labels if any(len({grid.rows[number][c] for number in group}) > 1 for group in groups)]
+    by = f" (they differ in {', '.join(repr(head.titles[c]) for c in differing[:_SHOWN])})" if differing else ""
+    yield f"Several rows for one provider and day were added up{by}; what one of them leaves empty is not known."
 
 
 def _rows(grid: Grid, head: Head, notes: list[str]) -> list[int]:
@@ -282,8 +302,6 @@ class _Names:
             return (self._own[word],)
         if word in _REST:
             return (OTHER,)
-        if text in catalogue().providers:
-            return (text,)
         return self._known.find(text)
 
 

@@ -10,7 +10,7 @@ from email.message import Message
 
 from planner.replies.cleaning import MAX_TEXT
 from planner.replies.said import Said
-from planner.replies.wording import domain_of, host_name, recorded
+from planner.replies.wording import host_name, recorded
 
 _FIELD = re.compile(
     r"[-•*\s]{0,4}(Final-Recipient|Original-Recipient|Action|Status|Remote-MTA|Diagnostic-Code|"
@@ -30,9 +30,9 @@ _FOR_PEOPLE = (
     "remote server returned",
 )  # fmt: skip
 _COPY = re.compile(
-    r"^[- ]{2,10}(?:Below this line is a copy|This is a copy of|Original message|Message header follows|"
-    r"Undelivered message follows|"
-    r"The body of the message|Enclosed is a copy|Forwarded message)",
+    r"^(?:Original message headers:|[- ]{2,10}(?:Below this line is a copy|This is a copy of|Original message|"
+    r"Message header follows|Undelivered message follows|The body of the message|Enclosed is a copy|"
+    r"Forwarded message))",
     re.IGNORECASE | re.MULTILINE,
 )
 # parts within parts within parts are no bounce, and the library's time grows with their depth
@@ -164,7 +164,7 @@ def _recipient(group: dict[str, str]) -> Said:
         words,
         "bounce",
         host,
-        domain_of(address),
+        address.partition(";")[2].strip() or address,
         status=group.get("status"),
         accepted=action.startswith(("delivered", "relayed")),
     )

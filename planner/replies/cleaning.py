@@ -27,7 +27,6 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"),
     }
 )
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff\ue000-\uf8ff]++")
 _HUGE_REFERENCE = re.compile(r"&#[0-9]{8,}+;?")
 _NAMES = (
     "a|b|big|blockquote|body|br|center|code|dd|div|dl|dt|em|font|h[1-6]|head|hr|html|i|img|li|link|meta|"
@@ -38,8 +37,17 @@ _TAG = re.compile(rf"</?(?:{_NAMES})(?=[\s/>])[^<>]{{0,500}}+>", re.IGNORECASE)
 _SOFT_BREAK = re.compile(r"=[ \t]{0,8}+\r?\n")
 _QUOTING = re.compile(r"^[ \t]{0,8}+(?:[>|][ \t]?+){1,20}+", re.MULTILINE)
 _HIDDEN_AT = re.compile(
-    r"%(?:25)?40|\\u0040|=40(?=[A-Za-z0-9-]{1,63}\.[A-Za-z])|[ ]?[\[({](?:at|AT)[\])}][ ]?", re.IGNORECASE
+    r"%(?:25)?40|\\u0040|=40(?=[A-Za-z0-9-]{1,63}\.[A-Za-z])|[ _]?[\[({]at[\])}][ _]?", re.IGNORECASE
 )
+_ORDINARY = frozenset(
+    [
+        "account", "address", "admin", "administrator", "blocked", "bounce", "client", "connection", "contact",
+        "content", "domain", "email", "error", "hello", "help", "host", "info", "mail", "mailbox", "mailer",
+        "message", "network", "news", "newsletter", "noreply", "office", "policy", "postmaster", "rate", "recipient",
+        "reply", "root", "sales", "sender", "server", "service", "smtp", "spam", "support", "system", "team", "test",
+        "that", "this", "unknown", "user", "webmaster",
+    ]
+)  # fmt: skip
 _BACK_LOCAL = re.compile(r"""[^\s<>()\[\],;:"@]*+""")
 _DOMAIN = re.compile(r"\[[0-9A-Za-z:.]{1,60}+\]|[\w-]++(?:\.[\w-]++)*+")
 _LEAD = re.compile(r"([2-5]\d\d)(-| )(?=(#?[245]\.\d{1,3}\.\d{1,3}(?= ))?)")
@@ -72,11 +80,14 @@ def clean(text: str) -> str:
         text = text.translate(_SIGNS)
     text = " ".join(text.split())
     if not text.isprintable():
-        text = " ".join(_UNPRINTABLE.sub(" ", text).split())
+        text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     text = masked(text)
     lead = _LEAD.match(text)
     if lead:
         text = _once(text, lead)
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
+        # what was taken out stood between blanks
+        text = " ".join(text.split())
     return text if len(text) <= MAX_REPLY else cut(text, MAX_REPLY - 1).rstrip() + _MARK
 
 
@@ -109,8 +120,7 @@ def masked(text: str) -> str:
     >>> masked("to ann@example.com: https://example.org/u?m=ann%40example.com")
     'to <…@example.com>: https://example.org/<…@example.com>'
     """
-    if "40" in text or "at" in text or "AT" in text:
-        text = _HIDDEN_AT.sub("@", text)
+    text = with_signs(text)
     if "@" not in text:
         return text
     before, *rest = text.split("@")
@@ -140,6 +150,27 @@ def masked(text: str) -> str:
             before = f"{after[:end]}>{after[end:]}"
     out.append(before)
     return "".join(out)
+
+
+def without(text: str, address: str | None) -> str:
+    """The text without the name before the @ of `address`, where it stands alone: ``mailbox of ann is full``.
+
+    Words that replies are made of stay, unless in brackets: a mailbox called ``info`` or ``user`` is nobody.
+    """
+    local = address.rpartition("@")[0].strip("<>\"' ") if address and "@" in address else ""
+    if len(local) < 2 or local not in text:
+        return text
+    name = re.escape(local[:256])
+    if len(local) < 4 or local.lower() in _ORDINARY:
+        return re.sub(rf"(?<=[<'\"(\[]){name}(?=[>'\")\]])", _MARK, text)
+    return re.sub(rf"(?<![\w.-]){name}(?![\w-])", _MARK, text)
+
+
+def with_signs(text: str) -> str:
+    """Each @ that is written in another way, as in URLs, made one."""
+    if "40" in text or "at" in text or "AT" in text:
+        return _HIDDEN_AT.sub("@", text)
+    return text
 
 
 def _without_local(before: str) -> str | None:
@@ -177,12 +208,12 @@ def _once(text: str, lead: re.Match[str]) -> str:
     """A reply of several lines says its code once."""
     code, sign, enhanced = lead.group(1, 2, 3)
     if text.find(code, 4) < 0:
-        return text if sign == " " else f"{code} {text[4:]}"
+        return text if sign == " " else f"{code} {text[4:].lstrip()}".rstrip()
     again = _repeated(code, enhanced is None, sign == "-")
     rest = again.sub("", text[4:])
     if ": //" in rest:
         rest = rest.replace(": //", "://")
-    return f"{code} {rest}".rstrip()
+    return f"{code} {rest.lstrip()}".rstrip()
 
 
 @lru_cache(maxsize=1_000)

@@ -64,7 +64,7 @@ def _event(event: Record, depth: int) -> Iterator[Said]:
         yield from _kumomta(event)
     elif "delivery-status" in event:
         yield _mailgun(event)
-    elif "sg_event_id" in event or "sg_message_id" in event or ("event" in event and "email" in event):
+    elif "sg_event_id" in event or "sg_message_id" in event or {"event", "email", "response"} <= event.keys():
         yield _sendgrid(event)
     elif "RecordType" in event or "TypeCode" in event or ("ErrorCode" in event and "Message" in event):
         yield _postmark(event)
@@ -89,7 +89,7 @@ def _ses_event(event: Record) -> Iterator[Said]:
         words = _text(part.get("smtpResponse"))
         host = host_name(_text(part.get("remoteMtaHost")) or _text(part.get("remoteMtaIp")))
         for address in _list(part.get("recipients")) or [None]:
-            yield recorded(words, "ses", host, domain_of(_text(address)), accepted=True)
+            yield recorded(words, "ses", host, _text(address), accepted=True)
     elif name in {"bounce", "deliveryDelay"}:
         host = host_name(_text(part.get("remoteMtaIp")))
         why = " ".join(_text(part.get(key)) for key in ("bounceType", "bounceSubType", "delayType")).strip()
@@ -100,7 +100,7 @@ def _ses_event(event: Record) -> Iterator[Said]:
                 words,
                 "ses",
                 host,
-                domain_of(_text(recipient.get("emailAddress"))),
+                _text(recipient.get("emailAddress")),
                 status=_text(recipient.get("status")),
             )
     elif name == "complaint":
@@ -131,14 +131,14 @@ def _kumomta(record: Record) -> Iterator[Said]:
             words,
             "kumomta",
             host,
-            domain_of(_text(address)),
+            _text(address),
             status=enhanced,
             accepted=record.get("type") == "Delivery",
         )
         if said.why_not is None and (
             own or (host is None and not said.accepted and code in _OWN_CODES and enhanced in _OWN_STATUS)
         ):
-            said = replace(said, speaker=Speaker.CLIENT)
+            said = replace(said, speaker=Speaker.CLIENT, why_not=None)
         yield said
 
 
@@ -156,7 +156,7 @@ def _mailgun(event: Record) -> Said:
         words,
         "mailgun",
         host,
-        domain_of(_text(event.get("recipient"))),
+        _text(event.get("recipient")),
         code=code,
         status=_text(status.get("enhanced-code")),
         accepted=event.get("event") == "delivered",
@@ -166,44 +166,44 @@ def _mailgun(event: Record) -> Said:
 def _sendgrid(event: Record) -> Said:
     kind = _text(event.get("event"))
     words = _text(event.get("reason")) or _text(event.get("response"))
-    domain = domain_of(_text(event.get("email")))
+    address = _text(event.get("email"))
     if not words or kind in {"open", "click", "spamreport", "unsubscribe", "processed", "dropped"}:
-        return nobody(f"{kind} {words}", "event without a reply", "sendgrid", domain)
-    return recorded(words, "sendgrid", None, domain, status=_text(event.get("status")), accepted=kind == "delivered")
+        return nobody(f"{kind} {words}", "event without a reply", "sendgrid", domain_of(address))
+    return recorded(words, "sendgrid", None, address, status=_text(event.get("status")), accepted=kind == "delivered")
 
 
 def _postmark(event: Record) -> Said:
-    domain = domain_of(_text(event.get("Email") or event.get("Recipient")))
+    address = _text(event.get("Email") or event.get("Recipient"))
     kind = _text(event.get("RecordType"))
     words = _text(event.get("Details"))
     if kind == "Delivery":
-        return recorded(words, "postmark", None, domain, accepted=True)
+        return recorded(words, "postmark", None, address, accepted=True)
     if not words:
         words = " ".join(part for part in (_text(event.get("Description")), _text(event.get("Message"))) if part)
     if kind and kind not in {"Bounce", "SMTPApiError"}:
-        return nobody(f"{kind} {words}", "event without a reply", "postmark", domain)
-    return recorded(words, "postmark", None, domain)
+        return nobody(f"{kind} {words}", "event without a reply", "postmark", domain_of(address))
+    return recorded(words, "postmark", None, address)
 
 
 def _sparkpost(event: Record) -> Said:
     words = _text(event.get("raw_reason")) or _text(event.get("reason"))
-    domain = domain_of(_text(event.get("rcpt_to"))) or (_text(event.get("recipient_domain")).lower() or None)
+    address = _text(event.get("rcpt_to")) or f"@{_text(event.get('recipient_domain'))}"
     kind = _text(event.get("type"))
     if kind == "delivery":
-        return recorded(words, "sparkpost", None, domain, accepted=True)
+        return recorded(words, "sparkpost", None, address, accepted=True)
     if not words:
-        return nobody(kind, "event without a reply", "sparkpost", domain)
+        return nobody(kind, "event without a reply", "sparkpost", domain_of(address))
     said = recorded(
-        words, "sparkpost", host_name(_text(event.get("mx_host"))), domain, code=_code(event.get("error_code"))
+        words, "sparkpost", host_name(_text(event.get("mx_host"))), address, code=_code(event.get("error_code"))
     )
-    return replace(said, speaker=Speaker.CLIENT) if "[internal]" in said.text else said
+    return replace(said, speaker=Speaker.CLIENT, why_not=None) if "[internal]" in said.text else said
 
 
 def _other(event: Record) -> Said:
     kind = _text(event.get("event") or event.get("type") or event.get("Type"))
     inner = event.get("msg")
     source = inner if isinstance(inner, dict) else event
-    domain = next((found for key in _RECIPIENTS if (found := domain_of(_text(source.get(key))))), None)
+    address = next((found for key in _RECIPIENTS if domain_of(found := _text(source.get(key)))), None)
     code = next(
         (
             n
@@ -218,8 +218,8 @@ def _other(event: Record) -> Said:
     )
     accepted = kind in _TAKEN
     if not words and not code:
-        return nobody(kind, "event without a reply", "event", domain)
-    return recorded(words, "event", None, domain, code=code, status=status, accepted=accepted)
+        return nobody(kind, "event without a reply", "event", domain_of(address))
+    return recorded(words, "event", None, address, code=code, status=status, accepted=accepted)
 
 
 def _part(event: Record, name: str) -> Record:

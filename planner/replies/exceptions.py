@@ -6,12 +6,13 @@ import re
 from itertools import islice
 
 from planner.replies.said import Said
-from planner.replies.wording import domain_of, nobody, recorded
+from planner.replies.wording import nobody, recorded
 
 # a megabyte of recipients
 _MOST = 10_000
 _PAIR = re.compile(r"\(([2-5]\d\d), ?b?(?:'((?:[^'\\]|\\.){0,4000}+)'|\"((?:[^\"\\]|\\.){0,4000}+)\")", re.DOTALL)
 _PAIR_OF = re.compile(r"['\"]([^'\"\s]{1,320})['\"]: ?\Z")
+_HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
 _PHPMAILER = re.compile(r"SMTP code: ?([2-5]\d\d)(?:\s{0,4}Additional SMTP info: ?([245]\.\d{1,3}\.\d{1,3}))?")
 _NODE = re.compile(
     r"\bresponse['\"]?: ?(?:'((?:[^'\\]|\\.){0,4000}+)'|\"((?:[^\"\\]|\\.){0,4000}+)\"|`([^`]{0,4000}+)`)", re.DOTALL
@@ -61,7 +62,7 @@ def _pairs(text: str) -> list[Said]:
         if not words.startswith(pair[1]):
             # every line of the reply, without its code
             words = f"{pair[1]}-{words}".replace("\n", f"\n{pair[1]} ")
-        found.append(recorded(words, "exception", None, domain_of(recipient[1]) if recipient else None))
+        found.append(recorded(words, "exception", None, recipient[1] if recipient else None))
     return found
 
 
@@ -94,6 +95,9 @@ def _dotnet(text: str) -> list[Said]:
 
 def _plain(words: str) -> str:
     """A literal's escapes replaced."""
+    if "\\x" in words:
+        octets = _HEX.sub(lambda found: bytes([int(found[1], 16)]).decode("latin-1"), words)
+        words = octets.encode("latin-1", "replace").decode("utf-8", "replace")
     return re.sub(r"\\(?:r\\n|n|r|t)", "\n", words).replace("\\'", "'").replace('\\"', '"')
 
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from planner.replies.cleaning import clean, cut
+from planner.replies.cleaning import clean, cut, unescaped, with_signs, without
 from planner.replies.said import Said, Speaker
-from planner.replies.wording import MAX_UNIT, domain_of, host_name, nobody, plain_reply, quoted, reply, spoken
+from planner.replies.wording import MAX_UNIT, domain_of, enclosed, host_name, nobody, plain_reply, quoted, reply, spoken
 
 _SAID = (" said: ", " talk to me: ")
 _IN_REPLY = " (in reply to "
@@ -36,7 +36,8 @@ _EXIM_ID = re.compile(
 )
 _REST_OF_STAMP = re.compile(r"[\d:.,+\-TZ\]]{0,30}+\s{0,4}+")
 _QMAIL = re.compile(r"\bdelivery \d+: (deferral|failure|success): ")
-_LED = re.compile(r"\{LED=")
+_QMAIL_LINE_END = re.compile(r"/(?=Remote_host|Giving_up|STARTTLS|[2-5]\d\d[-_]|\s*\Z)")
+_CODE_PIECE = re.compile(r"(?:[2-5]\d\d-?)?(?:#?[245]\.\d{1,3}\.\d{1,3})?\Z")
 _FIELD = {name: re.compile(rf"\{{{name}=([^}}]{{0,300}})\}}") for name in ("FQDN", "IP")}
 _POWERMTA = re.compile(r"[\s\"]{0,4}(?:b|d|t|tq|rb|rs|r|f)\"?,\"?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d|\d{9,11}\b)")
 _POWERMTA_HEADER = re.compile(r"\"?type\"?,\"?time(?:Logged|Queued)", re.IGNORECASE)
@@ -61,13 +62,13 @@ def postfix(line: str, start: int) -> Said | None:
     if at < 0:
         return None
     end = line.find(">", start)
-    domain = domain_of(line[start + 6 : end])
+    address = line[start + 6 : end]
     status_end = line.find(" (", at)
     if status_end < 0:
         status_end = len(line)
     status = line[at + 7 : status_end]
     reason = line[status_end + 2 :].rstrip()
-    reason = reason.removesuffix(")")
+    reason = without(reason.removesuffix(")"), address)
     host = None
     relay = line.find("relay=", end, at)
     if relay >= 0:
@@ -75,7 +76,7 @@ def postfix(line: str, start: int) -> Said | None:
         host = host_name(line[relay + 6 : stop].split("[", 1)[0])
     dsn = line.find("dsn=", end, at)
     enhanced = line[dsn + 4 : line.find(",", dsn)] if dsn >= 0 else None
-    return postfix_reason(reason, "postfix", host, domain, enhanced, sent=status.startswith("sent"))
+    return postfix_reason(reason, "postfix", host, domain_of(address), enhanced, sent=status.startswith("sent"))
 
 
 def postfix_reason(
@@ -84,7 +85,7 @@ def postfix_reason(
     """Why Postfix did not deliver, as in its log and in its bounces."""
     if sent:
         said = reply(reason, form, host, domain)
-        return replace(said, accepted=True, enhanced=said.enhanced or dsn)
+        return replace(said, accepted=True, why_not=None, enhanced=said.enhanced or dsn)
     cut_at = -1
     for words in _SAID:
         cut_at = reason.find(words)
@@ -163,7 +164,7 @@ def is_record(line: str) -> bool:
 def _exchange(line: str) -> Said:
     start = line.find("{LED=") + 5
     end = line.find("};{", start)
-    words = line[start : end if end >= 0 else len(line)].rstrip("}] ")
+    words = line[start:end] if end >= 0 else line[start:].rstrip("}] ")
     fqdn = _FIELD["FQDN"].search(line)
     ip = _FIELD["IP"].search(line)
     host = host_name(fqdn[1] if fqdn else None) or host_name(ip[1] if ip else None)
@@ -176,7 +177,7 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
     if responded >= 0:
         at = quoted(words[responded:])
         if at is not None:
-            return reply(words[responded + at :].replace('"', " "), form, host, domain)
+            return reply(enclosed(words[responded:], at), form, host, domain)
     said = spoken(words, form, host, domain)
     own = re.search(
         r"winsock|socket ?error|win32 error|dns query failed|error encountered while communicating",
@@ -184,12 +185,12 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
         re.IGNORECASE,
     )
     if own or (said.enhanced or "").startswith(("4.4.31", "5.4.31")):
-        return replace(said, speaker=Speaker.CLIENT)
+        return replace(said, speaker=Speaker.CLIENT, why_not=None)
     return said
 
 
 def _qmail(words: str, result: str) -> Said:
-    words = words.replace("_", " ").replace("/", " ").strip()
+    words = _QMAIL_LINE_END.sub(" ", _without_names(words)).replace("_", " ").strip()
     host = re.match(r"([\w.-]{1,255}) (?:does not like|failed after|accepted)", words)
     at = words.find("Remote host said:")
     named = host_name(host[1]) if host else None
@@ -198,15 +199,35 @@ def _qmail(words: str, result: str) -> Said:
         said = reply(words[at + 17 : end if end >= 0 else len(words)], "qmail", named)
     else:
         said = spoken(words, "qmail", named, dsn="")
-        said = replace(said, speaker=Speaker.CLIENT)
-    return replace(said, accepted=True, speaker=Speaker.SERVER) if result == "success" else said
+        said = replace(said, speaker=Speaker.CLIENT, why_not=None)
+    return replace(said, accepted=True, speaker=Speaker.SERVER, why_not=None) if result == "success" else said
+
+
+def _without_names(words: str) -> str:
+    """Words with underscores between them: where a bare address begins is unknown, so more than enough is left out."""
+    parts = with_signs(unescaped(words).replace("＠", "@")).split("@")
+    for n, part in enumerate(parts[:-1]):
+        if part.endswith('"'):
+            continue
+        start = max(map(part.rfind, '<([:;,"')) + 1
+        pieces = part[start:].split("_")
+        scheme = part.rfind("//")
+        if scheme >= 0 and "/" not in part[scheme + 2 :]:
+            start, pieces = scheme + 2, []
+        elif start and part[start - 1] in "<(":
+            pieces = []
+        for _ in range(3):
+            if pieces and not _CODE_PIECE.match(pieces[-1]):
+                pieces.pop()
+        parts[n] = f"{part[:start]}{'_'.join(pieces)}{'_' if pieces else ''}x"
+    return "@".join(parts)
 
 
 def _sendmail(line: str) -> Said:
     to = _FROM_TO.search(line)
     domain = domain_of(to[1]) if to else None
     at = line.find("stat=")
-    words = line[at + 5 :]
+    words = without(line[at + 5 :], to[1] if to else None)
     if words.startswith('"'):
         # OpenSMTPD
         form = "opensmtpd"
@@ -283,7 +304,7 @@ def _exim(line: str, flag: re.Match[str] | None) -> Said:
     if not after:
         for reason in _EXIM_REASON.finditer(line, start):
             start = reason.end()
-    words = line[start:].lstrip(": ")
+    words = without(line[start:].lstrip(": "), flag[2] if flag else None)
     at = quoted(words)
     if at is not None:
         return reply(words[at:], "exim", host, domain)
@@ -321,7 +342,7 @@ def _momentum(line: str) -> Said:
         if re.match(r"[2-5]\d\d[- ]\D|[2-5]\d\d [245]\.", fields[n]):
             said = reply("@".join(fields[n:]), "momentum", None, domain)
             own = "[internal]" in said.text
-            return replace(said, speaker=Speaker.CLIENT) if own else said
+            return replace(said, speaker=Speaker.CLIENT, why_not=None) if own else said
     if kind == "D":
         return Said("", None, None, Speaker.SERVER, True, "momentum", None, domain)
     said = spoken(clean(" ".join(fields[n] for n in range(len(fields)) if " " in fields[n])), "momentum", None, domain)
@@ -363,6 +384,7 @@ def _powermta(record: Mapping[str, str]) -> Said:
     words = diag.partition(";")[2] if diag.lower().startswith(("smtp;", "x-")) else diag
     if not words.strip():
         words = record.get("dsnStatus", "").partition("(")[2].rstrip(")") or record.get("bounceCat", "")
+    words = without(words, record.get("rcpt"))
     plain = plain_reply(words.strip(), "powermta", host, domain)
     if plain:
         return replace(plain, accepted=True) if kind == "d" else plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from operator import attrgetter
 from typing import NamedTuple
@@ -46,6 +46,32 @@ class Match(NamedTuple):
     software: str | None
 
 
+class Part(NamedTuple):
+    """Words that stand together."""
+
+    words: str
+    starts_word: bool
+    ends_word: bool
+    pattern: re.Pattern[str] | None
+    """Where digits of any value are among them."""
+
+    def end_in(self, text: str, at: int) -> int:
+        """Where they end in a text from `at` on, -1 if they are not there."""
+        if self.pattern is not None:
+            found = self.pattern.search(text, at)
+            return -1 if found is None else found.end()
+        start = text.find(self.words, at)
+        while start >= 0:
+            end = start + len(self.words)
+            inside = (self.starts_word and text[start - 1 : start].isalnum()) or (
+                self.ends_word and text[end : end + 1].isalnum()
+            )
+            if not inside:
+                return end
+            start = text.find(self.words, start + 1)
+        return -1
+
+
 class Phrase(NamedTuple):
     """One wording of a rule, ready to be looked for."""
 
@@ -53,17 +79,18 @@ class Phrase(NamedTuple):
     words: str
     needs: frozenset[str]
     """Every word of it: without all of them in a text there is nothing to look for."""
-    parts: tuple[re.Pattern[str], ...]
+    parts: tuple[Part, ...]
     rule: Rule
+    reveals: bool
+    """Whether it tells who speaks."""
 
     def found_in(self, text: str) -> bool:
         """Tell whether the parts follow one another in a text in lower case; linear in its length."""
         at = 0
         for part in self.parts:
-            found = part.search(text, at)
-            if found is None:
+            at = part.end_in(text, at)
+            if at < 0:
                 return False
-            at = found.end()
         return True
 
 
@@ -108,16 +135,17 @@ def match(said: Said, asked: Matcher) -> Match:
     """
     text = said.text.lower()
     words = frozenset(_WORD.findall(text))
-    met = _met(said, text, words, asked.client if said.speaker is Speaker.CLIENT else asked.server)
-    provider, software = _speaker(said, text, words, met, asked)
-    best = met[0] if met else None
-    rule = asked.coded.get((provider or "", said.enhanced or ""))
-    basis = Basis.NOTHING if best is None else Basis(best.rank[0])
+    near = _near(words, asked.client if said.speaker is Speaker.CLIENT else asked.server)
+    best = next(_met(near, said, text), None)
+    revealing = [phrase for phrase in near if phrase is not best and phrase.reveals] + _near(words, asked.marks)
+    provider, software = _speaker(said, best, _met(revealing, said, text), asked.book)
+    rule = asked.coded.get((provider, said.enhanced)) if provider and said.enhanced else None
+    code = _meaning(said.enhanced, asked.book)
+    basis = _BASES[best.rank[0]] if best is not None else Basis.NOTHING
     if best is not None and basis > Basis.PROVIDER_CODE:
         return Match(basis, best.rule.cause, best.rule, best.words, provider, software)
     if rule is not None:
         return Match(Basis.PROVIDER_CODE, rule.cause, rule, said.enhanced or "", provider, software)
-    code = _meaning(said.enhanced, asked.book)
     if code is not None and not code.vague:
         return Match(Basis.ENHANCED_CODE, code.cause, None, said.enhanced or "", provider, software)
     if best is not None:
@@ -129,13 +157,17 @@ def match(said: Said, asked: Matcher) -> Match:
     return Match(Basis.NOTHING, ReplyCause.OTHER, None, "", provider, software)
 
 
-def _met(said: Said, text: str, words: frozenset[str], index: dict[str, tuple[Phrase, ...]]) -> list[Phrase]:
-    """Phrases that the text holds and whose conditions it meets, the strongest first."""
+def _near(words: frozenset[str], index: dict[str, tuple[Phrase, ...]]) -> list[Phrase]:
+    """Phrases all of whose words a text holds, the strongest first."""
     near = [phrase for word in words if word in index for phrase in index[word] if phrase.needs <= words]
-    found = [phrase for phrase in near if _allowed(phrase.rule, said) and phrase.found_in(text)]
-    if len(found) > 1:
-        found.sort(key=_RANK, reverse=True)
-    return found
+    if len(near) > 1:
+        near.sort(key=_RANK, reverse=True)
+    return near
+
+
+def _met(near: Iterable[Phrase], said: Said, text: str) -> Iterator[Phrase]:
+    """Those of them that stand in the text, and whose conditions it meets."""
+    return (phrase for phrase in near if _allowed(phrase.rule, said) and phrase.found_in(text))
 
 
 def _allowed(rule: Rule, said: Said) -> bool:
@@ -149,14 +181,16 @@ def _any_class(enhanced: str, among: Iterable[str]) -> bool:
 
 
 def _speaker(
-    said: Said, text: str, words: frozenset[str], met: list[Phrase], asked: Matcher
+    said: Said, best: Phrase | None, revealing: Iterable[Phrase], book: Rulebook
 ) -> tuple[str | None, str | None]:
     """Provider and software, when the host or the words tell: the host first, then the strongest wording."""
-    by_host = _by_host(said.host, asked.book.hosts) if said.host else (None, None)
-    told = [by_host, *((phrase.rule.provider, phrase.rule.software) for phrase in met)]
-    told += [(phrase.rule.provider, phrase.rule.software) for phrase in _met(said, text, words, asked.marks)]
-    provider = next((provider for provider, _ in told if provider), None)
-    software = next((software for _, software in told if software), None)
+    provider, software = _by_host(said.host, book.hosts) if said.host else (None, None)
+    if best is not None:
+        provider, software = provider or best.rule.provider, software or best.rule.software
+    for phrase in revealing:
+        if provider and software:
+            break
+        provider, software = provider or phrase.rule.provider, software or phrase.rule.software
     return provider, software
 
 
@@ -178,6 +212,7 @@ def _meaning(enhanced: str | None, book: Rulebook) -> Code | None:
 
 
 _RANK = attrgetter("rank")
+_BASES = tuple(Basis)
 
 
 def _phrase(rule: Rule, words: str) -> Phrase:
@@ -189,19 +224,26 @@ def _phrase(rule: Rule, words: str) -> Phrase:
     needs = frozenset(_WORD.findall(lower.replace(_DIGITS, " ")))
     if not needs:
         raise InputError(f"says is {words!r}, without any word. Write words.", field="says")
-    return Phrase((basis, letters, conditions, bool(rule.provider)), words, needs, tuple(map(_pattern, parts)), rule)
+    reveals = bool(rule.provider or rule.software)
+    rank = (basis, letters, conditions, bool(rule.provider))
+    return Phrase(rank, words, needs, tuple(map(_part, parts)), rule, reveals)
 
 
-def _pattern(part: str) -> re.Pattern[str]:
+def _part(words: str) -> Part:
     """Words between ends of words; digits at ``<n>``."""
-    pattern = r"\d++".join(re.escape(piece) for piece in part.split(_DIGITS))
-    before = r"(?<![^\W_])" if part.startswith(_DIGITS) or _LETTER.match(part[0]) else ""
-    after = r"(?![^\W_])" if part.endswith(_DIGITS) or _LETTER.match(part[-1]) else ""
-    return re.compile(before + pattern + after)
+    starts = words.startswith(_DIGITS) or _LETTER.match(words[0]) is not None
+    ends = words.endswith(_DIGITS) or _LETTER.match(words[-1]) is not None
+    if _DIGITS not in words:
+        return Part(words, starts, ends, None)
+    digits = r"\d++".join(re.escape(piece) for piece in words.split(_DIGITS))
+    before, after = r"(?<![^\W_])" if starts else "", r"(?![^\W_])" if ends else ""
+    return Part(words, starts, ends, re.compile(before + digits + after))
 
 
 def _indexed(phrases: list[Phrase]) -> dict[str, tuple[Phrase, ...]]:
-    common = Counter(word for phrase in phrases for word in phrase.needs)
+    """Phrases by the word that fewest replies hold, as far as the rules' own examples tell."""
+    examples = {phrase.rule.example for phrase in phrases}
+    common = Counter(word for text in examples for word in set(_WORD.findall(text.lower())))
     index: dict[str, list[Phrase]] = defaultdict(list)
     for phrase in phrases:
         index[min(phrase.needs, key=lambda word: (common[word], -len(word), word))].append(phrase)

@@ -38,9 +38,13 @@ _ADDRESS_FIRST = re.compile(r"\s{0,8}<?[^\s<>@]{1,256}@([\w.-]{1,255})>?(?::|\s|
 _ASIDE = re.compile(
     r"\s{0,8}(?:[{}\]),;]{1,4}\s{0,4}\Z|(?:errno|syscall|command|address|port|hostname|host)['\"]?: |"
     r"code['\"]?: ['\"]?E[A-Z]|Giving up on |"
+    r"(?:Received|Return-Path|Message-ID|From|To|Subject|Date|MIME-Version|Reply-To|References|In-Reply-To|DKIM-Signature|"
+    r"Authentication-Results|ARC-[\w-]{1,40}|Content-[\w-]{1,40}|List-[\w-]{1,40}|Thread-[\w-]{1,40}|X-[\w-]{1,60}): |"
     r"\.{3} while talking to|[A-Z]{4} (?:TO|FROM|DATA)\b)",
     re.IGNORECASE,
 )
+_JOINED = re.compile(r"[ :;(\"]([45]\d\d)-(?=[^0-9\s]|[45]\.)")
+_SESSION = re.compile(r"^\W{0,8}(?:C: )?(?:EHLO|HELO|MAIL FROM|RCPT TO)\b", re.IGNORECASE | re.MULTILINE)
 _NESTED = "nested exception is:"
 # numbers that a mail client's wrapping brought to the start of a line
 _COUNTED = re.compile(
@@ -141,6 +145,9 @@ def _kept(found: list[Said], text: str, form: str) -> tuple[Said, ...]:
     lower = text.lower()
     if ("ftp" in lower or "filezilla" in lower) and FTP_SESSION.search(text):
         found = [nobody(said.text, "ftp") if said.format == "reply" else said for said in found]
+    if any(said.code and said.code >= 400 for said in found) and _SESSION.search(text):
+        # a session's other replies say only that it went on
+        found = [said for said in found if said.format != "reply" or not said.code or said.code >= 400]
     kept = [said for said in found if said.why_not not in {"garbage", "empty"}]
     if any(said.code or said.speaker is Speaker.CLIENT for said in kept):
         # prose around the replies speaks of "recipients" and "temporary" too
@@ -208,7 +215,9 @@ def _units(text: str, form: str) -> list[Said]:
         if looks_logged(bare):
             close()
             unit.append(bare)
-            code, more, logged = "", False, True
+            # a reply of several lines, with its line ends in the log
+            joined = _JOINED.search(bare)
+            code, more, logged = joined[1] if joined else "", bool(joined), True
             continue
         reply = begins_reply(bare)
         if reply and not _COUNTED.match(bare):
@@ -228,6 +237,8 @@ def _units(text: str, form: str) -> list[Said]:
         if not unit:
             logged, code, more = False, "", False
         unit.append(bare)
+        if joined := _JOINED.search(bare):
+            code, more = joined[1], True
     close()
     return found + records(accounts)
 
@@ -248,4 +259,5 @@ def _unit(text: str, form: str, logged: bool, domain: str | None) -> Said:
     name = next((name for mark, name in _SPEAKS_LIKE if mark in text), None)
     if name:
         return replace(said, format=name)
-    return replace(said, format="exception") if _PROGRAM_ERROR.search(text[:2_000]) else said
+    own = not begins_reply(text) and _PROGRAM_ERROR.search(text[:MAX_REPLY])
+    return replace(said, format="exception") if own else said

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 
-from planner.replies.cleaning import clean, cut
+from planner.replies.cleaning import clean, cut, without
 from planner.replies.said import Said, Speaker
 
 MAX_UNIT = 20_000
@@ -24,9 +25,11 @@ _REPLY = re.compile(
     r"(?:\(?\[?#?(?P<enhanced>[245]\.\d{1,2}\.\d{1,3})(?![\d.]*\d))?)"
 )
 _SIGNS = frozenset(":;,)]>\"'=|.")
+# Symfony: expected response code "250" but got code "421", with message "421 …"
+_MESSAGE = 'with message "'
 _CLOSES = {"'": "'", '"': '"', "[": "]", "(": ")", "<": ">"}
 _ENHANCED_FIRST = re.compile(r"[\s(\[<#\"']{0,5}+([245]\.\d{1,2}\.\d{1,3})(?![\d.]*\d)[\])>\"':;,-]{0,3}(?:\s|\Z)")
-_ENHANCED_LATER = re.compile(r"(?<![\w.])(?:#([45]\.\d{1,2}\.\d{1,3})|([45]\.[0-7]\.\d{1,3}))(?![\w]|\.\d)")
+_ENHANCED_LATER = re.compile(r"[45]\.(\d{1,2})\.\d{1,3}(?!\w|\.\d)")
 # a number at the start of a line that is no reply code
 _NO_CODE = re.compile(
     r"[-\s]?(?:\d{3,4}(?:[-\s]\d{1,5})*+\W{0,3}\Z|(?:€|\$|£|¥|%)|(?:euros?|dollars?|usd|eur|gbp|pounds?|"
@@ -41,7 +44,7 @@ _QUOTED = re.compile(
     r"\berror[^:\n]{0,40}:|fail(?:ed|ure)?[^:\n]{0,40}:|Deferred:|Diagnostic[- ]code:|\bsmtp ?;|"
     r"\bcode[ =:]|\bSMTP|\berror|<<<|\bstat=|"
     r"(?:Busy|Error|Exception|Command|Fatal|Unknown)[A-Za-z]{0,30}:|\bstatus[ =:]|"
-    r"after [A-Z][A-Z :<>…@\w.=-]{1,200}:|\"|'|(?<!port)[:>]\s)"
+    r"after [A-Z][A-Z :<>…@\w.=-]{1,200}:|\"|'|(?<!port)[:>]\s|(?<!\d)[,;\t|]\s?)"
     r"[\s\"'(\[b#:=<-]{0,8}(?=(?!465|587)[2-5][0-7]\d(?:[-\s#:;\"',)\]]|\Z))",
     re.IGNORECASE,
 )
@@ -65,11 +68,11 @@ _CLIENT = re.compile(
     r"nodename nor servname|name or service not known|"
     r"name resolution|couldn't find any host|find any host|\bdns\b|\bmx (?:record|host|lookup|resolv|"
     r"didn't)|no mx\b|mx records|lowest[- ]numbered mx|"
-    r"all hosts|no answer from|retry time not reached|retry timeout exceeded|\btls\b|\bssl\b|certificate|"
+    r"all hosts|no answer from|retry time not reached|retry timeout exceeded|\btls|\bssl(?![a-z])|certificate|"
     r"handshake|starttls|"
     r"(?:could not|couldn't|cannot|can't|unable to|failed to|wasn't able to) (?:be )?(?:connect|establish|"
     r"look ?up|resolve|open|reach)|"
-    r"connect failed|actively refused|winsock|socket ?error|getsockopt|loops back|not accept connection|"
+    r"connect(?:\(\))? failed|actively refused|winsock|socket ?error|getsockopt|loops back|not accept connection|"
     r"no servers? (?:available|responded)|"
     r"connect to \S{1,255}:|connectexception|message expired|too old|network error|in the queue too long|i/o error",
     re.IGNORECASE,
@@ -172,7 +175,7 @@ def reply(
     if found:
         sign = found["sign"]
         if sign and not _SIGNS.isdisjoint(sign):
-            words = f"{found['code']} {words[found.end('sign') :]}"
+            words = f"{found['code']} {words[found.end('sign') :].strip()}".rstrip()
         elif found.start("code"):
             words = words[found.start("code") :]
         code = int(found["code"]) if code is None else code
@@ -215,7 +218,8 @@ def spoken(
         )
     if _STRONG.search(words) or (_later(words, None) and _MAILISH.search(words)):
         return Said(words, None, _later(words, None), Speaker.SERVER, False, form, host, domain)
-    return nobody(words, "garbage" if words else "empty", form, domain)
+    why_not = "garbage" if words else "empty"
+    return Said(words, None, None, Speaker.NOBODY, False, form, None, domain, why_not)
 
 
 def plain_reply(text: str, form: str = "reply", host: str | None = None, domain: str | None = None) -> Said | None:
@@ -234,11 +238,18 @@ def plain_reply(text: str, form: str = "reply", host: str | None = None, domain:
 
 def quoted(text: str) -> int | None:
     """Where a server's reply begins within a sentence; None when there is none."""
+    message = text.find(_MESSAGE) + len(_MESSAGE)
+    if message >= len(_MESSAGE) and text[message : message + 3].isdecimal():
+        return message
     both = _CODE_AND_ENHANCED.search(text)
-    after = _QUOTED.search(text, 0, both.start() + 4 if both else len(text))
-    if after:
-        return after.end()
-    return both.start() if both else None
+    limit = both.start() + 4 if both else len(text)
+    first = both.start() if both else None
+    for found in islice(_QUOTED.finditer(text, 0, limit), 50):
+        if text[found.end()] in "45":
+            return found.end()
+        # "expected 250 but got 421"
+        first = found.end() if first is None else first
+    return first
 
 
 def enclosed(text: str, at: int) -> str:
@@ -247,20 +258,25 @@ def enclosed(text: str, at: int) -> str:
     if closes is None:
         return text[at:]
     end = text.rfind(closes, at) if closes == "'" else text.find(closes, at)
-    return text[at:] if end < 0 else f"{text[at:end]} {text[end + 1 :]}".rstrip()
+    if end < 0:
+        return text[at:]
+    # behind brackets the reply goes on, behind quotation marks it does not
+    return text[at:end] if closes in "'\"" else f"{text[at:end]} {text[end + 1 :]}".rstrip()
 
 
 def recorded(
     words: str,
     form: str,
     host: str | None = None,
-    domain: str | None = None,
+    address: str | None = None,
     *,
     code: int | None = None,
     status: str | None = None,
     accepted: bool = False,
 ) -> Said:
     """What a record of one attempt holds: `words`, with or without ``smtp;``; `code` and `status` where apart."""
+    domain = domain_of(address)
+    words = without(words, address)
     kind, semicolon, rest = words.partition(";")
     own = False
     if semicolon and _KIND.match(kind):
@@ -285,7 +301,7 @@ def recorded(
             said = replace(said, enhanced=enhanced)
         if not said.text and said.code is None and said.enhanced is None and not accepted:
             return nobody("", "event without a reply", form, domain)
-    return replace(said, accepted=True) if accepted else said
+    return replace(said, accepted=True, speaker=Speaker.SERVER, why_not=None) if accepted else said
 
 
 def own_trouble(text: str) -> bool:
@@ -325,9 +341,12 @@ def domain_of(address: str | None) -> str | None:
 def _later(words: str, code: int | None) -> str | None:
     """An enhanced code further on in the text, of the reply code's class."""
     for found in _ENHANCED_LATER.finditer(words):
-        enhanced: str = found[1] or found[2]
-        if code is None or code // 100 == int(enhanced[0]):
-            return enhanced
+        before = words[found.start() - 1] if found.start() else " "
+        # a version or an IP address is none; qmail's and Cisco's # marks what is one
+        if before != "#" and (before.isalnum() or before in "._" or found[1] > "7"):
+            continue
+        if code is None or code // 100 == int(found[0][0]):
+            return found[0]
     return None
 
 

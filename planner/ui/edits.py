@@ -72,6 +72,11 @@ class History:
         now = replace(self.shown, typed=over(self.shown.typed, cells))
         return self if now == self.now else replace(self, steps=(*self.steps, now)[-MOST_STEPS:])
 
+    def changed(self, cells: Cells) -> History:
+        """Change cells from elsewhere, as one more step."""
+        now = replace(self.now, typed=over(self.now.typed, cells))
+        return self if now == self.now else self._drawn_again((*self.steps, now))
+
     def locked(self) -> History:
         """Keep every cell that was set, and plan the rest again."""
         return self._drawn_again((*self.steps, Edits(locked=self.now.cells)))

@@ -5,9 +5,15 @@ from functools import partial
 import streamlit as st
 
 from planner.ui import questions, state, waiting
-from planner.ui.views import assumptions, compare, plan, retries
+from planner.ui.views import assumptions, compare, diagnose, plan, retries
 
-VIEWS = {"Plan": plan.render, "Compare": compare.render, "Retries": retries.render, "Assumptions": assumptions.render}
+VIEWS = {
+    "Plan": plan.render,
+    "Compare": compare.render,
+    "Retries": retries.render,
+    "Diagnose": diagnose.render,
+    "Assumptions": assumptions.render,
+}
 
 
 def main() -> None:
@@ -17,11 +23,12 @@ def main() -> None:
     state.awaited()
     # asked outside the page, so that the answers outlive it
     asked = questions.ask()
-    pages = [
-        st.Page(partial(render, asked), title=title, url_path=title.lower(), default=title == "Plan")
+    pages = {
+        title: st.Page(partial(render, asked), title=title, url_path=title.lower(), default=title == "Plan")
         for title, render in VIEWS.items()
-    ]
-    page = st.navigation(pages, position="top")
+    }
+    state.note_pages(pages)
+    page = st.navigation(list(pages.values()), position="top")
     place = st.container()
     page.run()
     waiting.bars(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -60,12 +60,14 @@ class _Visit:
     retry: Mapping[str, wp.RetryPolicy] = field(default_factory=dict)
     histories: dict[Name, History] = field(default_factory=dict)
     edited: bool = False
+    told: tuple[Name, Edits, tuple[str, ...]] | None = None
     sheet: tuple[Name, wp.Sender, pd.DataFrame] | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
     stopped: dict[str, Name] = field(default_factory=dict)
     awaited: set[str] = field(default_factory=set)
     parts: dict[Name, int] = field(default_factory=dict)
     wishes: set[str] = field(default_factory=set)
+    pages: Mapping[str, Any] = field(default_factory=dict)
     last: Any = None
     table: tuple[str, bytes] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
@@ -278,6 +280,19 @@ def edited_just_now() -> bool:
     return just_now
 
 
+def change(plan: Name, cells: Cells, told: Sequence[str]) -> None:
+    """Change cells of a plan's schedule, and keep what is to be said about it."""
+    changed = history(plan).changed(cells)
+    _rewrite(plan, changed)
+    _visit().told = plan, changed.now, tuple(told)
+
+
+def told(plan: Name) -> tuple[str, ...]:
+    """Return what is to be said about the last change, as long as nothing else was changed since."""
+    said = _visit().told
+    return said[2] if said is not None and said[:2] == (plan, history(plan).now) else ()
+
+
 def lock(plan: Name) -> None:
     """Keep the edited cells and plan the rest again (callback)."""
     _rewrite(plan, history(plan).locked())
@@ -375,6 +390,30 @@ def retry() -> Mapping[str, wp.RetryPolicy]:
 def use(policies: Mapping[str, wp.RetryPolicy]) -> None:
     """Use these retry policies in the plan (callback); none for the default."""
     _visit().retry = policies
+
+
+# --- pasted replies
+
+
+def paste(widget: str, text: str) -> None:
+    """Put a text into a box (callback)."""
+    st.session_state[widget] = text
+
+
+# --- pages
+
+
+def note_pages(pages: Mapping[str, Any]) -> None:
+    """Note the pages of this run by title."""
+    _visit().pages = pages
+
+
+def page(title: str) -> Any:
+    """Return a page to go to."""
+    return _visit().pages[title]
+
+
+# --- what is computed when somebody asks
 
 
 def wish(what: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     """Every `warmup` command of the shell blocks, without its comment."""
-    lines = [line.partition("#")[0].split() for block in blocks("sh") for line in block.splitlines()]
+    lines = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
     wanted = [line for line in lines if line[:1] == ["warmup"]]
     return [line for line in wanted if line != OPENS_A_PAGE.split()]
 
@@ -62,6 +63,7 @@ def test_commands_in_their_order(folder: Path) -> None:
         "audience",
         "retries",
         "explain",
+        "diagnose",
         "draw",
         "schedules",
     }

@@ -303,10 +303,31 @@ def test_a_changed_assumption_moves_the_plan_and_goes_with_the_link(browser, ser
     page.close()
 
 
+def test_a_pasted_reply_is_answered_at_once_and_slows_the_ramp_down(browser, server):
+    page = opened(browser, server)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_page(page, "Diagnose")
+    reply = "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints"
+    page.evaluate("text => navigator.clipboard.writeText(text)", reply)
+    page.get_by_role("textbox", name="What did the server say?").focus()
+    page.keyboard.press("Control+V")
+    expect(sentence(page)).to_contain_text("Temporary. Yahoo", timeout=5_000)
+    settled(page)
+    assert reply in download(page, "Download the ticket text")
+    page.get_by_role("button", name="Step back tomorrow").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Yahoo and AOL: ", timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    assert "TSS04" not in page.url
+    page.get_by_test_id("stMain").get_by_role("button", name="Undo", exact=True).first.click()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    assert page.hosts - {None} == {"127.0.0.1"}  # the page's own data have no host
+    page.close()
+
+
 # --- every page, in every light
 
 
-PAGES = ("Plan", "Compare", "Retries", "Assumptions")
+PAGES = ("Plan", "Compare", "Retries", "Diagnose", "Assumptions")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -315,6 +336,9 @@ def test_light_and_dark(browser, server, dark):
     for name in PAGES:
         if name != "Plan":
             open_page(page, name)
+        if name == "Diagnose":
+            page.get_by_role("button", name="Several at once").click()
+            settled(page)
         assert luminance(page, "background-color") < 0.2 if dark else luminance(page, "background-color") > 0.8
         assert luminance(page, "color") > 0.7 if dark else luminance(page, "color") < 0.3
         label = page.locator(".js-plotly-plot .xtick text").first.evaluate("node => getComputedStyle(node).fill")

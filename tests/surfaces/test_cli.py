@@ -350,6 +350,52 @@ def test_same_seed_same_plan(plan_json: str) -> None:
     assert Path("again.json").read_text() == plan_json
 
 
+# --- diagnose
+
+YAHOO = "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to unexpected volume or user complaints"
+PILE = f"{YAHOO}\n{YAHOO}\n550 5.1.1 <jane.doe@example.com>: Recipient address rejected: User unknown\n"
+
+
+def test_diagnose_says_what_the_library_says() -> None:
+    assert run("diagnose", YAHOO).stdout.rstrip() == wp.diagnose(YAHOO).ticket()
+    assert run("diagnose", YAHOO, "--json").stdout.rstrip() == wp.diagnose(YAHOO).to_json()
+    assert run("diagnose", "hello").stdout.rstrip() == wp.diagnose("hello").ticket()
+
+
+def test_diagnose_counts_many(folder: Path) -> None:
+    done = CliRunner().invoke(cli.app, ["diagnose", "-", "--csv", "causes.csv"], input=PILE, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert wp.diagnose_all(PILE).summary() in done.stdout
+    assert "jane.doe" not in done.stdout + (folder / "causes.csv").read_text()
+    assert pd.read_csv("causes.csv")["count"].tolist() == [2, 1]
+    Path("mail.log").write_text(PILE)
+    assert run("diagnose", "--file", "mail.log").stdout == done.stdout
+    data = json.loads(run("diagnose", "--file", "mail.log", "--json").stdout)
+    assert [one["count"] for one in data["answers"]] == [2, 1]
+
+
+def test_a_long_log_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "BLOCK_BYTES", 1_000)
+    Path("mail.log").write_text(PILE * 50)
+    data = json.loads(run("diagnose", "--file", "mail.log", "--json").stdout)
+    assert [one["count"] for one in data["answers"]] == [100, 50]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "exactly one of TEXT, --file"),
+        (("-", "--file", "mail.log"), "exactly one of TEXT, --file"),
+        (("--file", "no.log"), "no.log: is no file"),
+        ((YAHOO, "--csv", "none/causes.csv"), "no such folder"),
+    ],
+)
+def test_what_cannot_be_diagnosed_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    assert says in refused(monkeypatch, capsys, "diagnose", *arguments)
+
+
 # --- audience
 
 LIST = """\
@@ -671,7 +717,7 @@ def test_help_is_quick_and_light() -> None:
         done = program("--help")
         seconds.append(time.perf_counter() - begin)
         assert done.returncode == 0
-        for command in ("plan", "simulate", "compare", "audience", "draw", "app"):
+        for command in ("plan", "simulate", "compare", "audience", "diagnose", "draw", "app"):
             assert command in done.stdout
     assert min(seconds) < 1.0
 

@@ -52,6 +52,14 @@ def test_each_step_can_be_taken_back():
     assert not History().undone().now
 
 
+def test_a_change_from_elsewhere_is_a_step_of_its_own():
+    changed = History().typed({"gmail": {DAY: 5}}).changed({"yahoo": {NEXT: 1}})
+    assert changed.now == Edits(typed={"gmail": {DAY: 5}, "yahoo": {NEXT: 1}})
+    assert changed.shown == changed.now  # the table is drawn again
+    assert changed.changed({"yahoo": {NEXT: 1}}) is changed
+    assert changed.undone().now == Edits(typed={"gmail": {DAY: 5}})
+
+
 def test_after_an_undo_the_table_is_drawn_from_what_is_left():
     back = History().typed({"gmail": {DAY: 5}}).typed({"gmail": {DAY: 5, NEXT: 7}}).undone()
     assert back.shown == back.now

@@ -110,6 +110,18 @@ def test_the_same_row_twice_is_refused():
         read("date,provider,sent\n2026-11-25,gmail,10\n2026-11-25,Gmail,10\n")
 
 
+def test_ips_and_numbered_campaigns_are_other_mail():
+    for title, a, b in (("Sending IP", "192.0.2.1", "192.0.2.2"), ("Campaign ID", "7", "8")):
+        seen = read(f"date,provider,{title},sent\n2026-11-25,gmail,{a},10\n2026-11-25,gmail,{b},5\n")
+        assert_array_equal(seen.sent, [[15]])
+        assert has(seen, f"they differ in '{title}'")
+
+
+def test_a_remark_does_not_make_another_row():
+    with pytest.raises(InputError, match="Rows 2 and 3"):
+        read("date,provider,sent,notes\n2026-11-25,gmail,10,good\n2026-11-25,gmail,10,again\n")
+
+
 def test_totals_and_titles_are_left_out_and_told():
     seen = read("date,provider,sent\n2026-11-25,gmail,10\n2026-11-25,Total,10\nsaid Ann,,\n2026-11-25,Others,4\n")
     assert seen.providers == ("gmail", "other")
@@ -174,6 +186,19 @@ def test_what_cannot_be_right_is_a_problem():
     assert any("30 deferred attempts, but attempts is 20" in text for text in said)
     assert any("2027 is still to come" in text for text in said)
     assert all(text.startswith("a.csv: ") for text in said)
+
+
+def test_today_is_not_to_come():
+    text = "date,provider,sent\n2026-11-25,gmail,10\n"
+    assert read(text, today=date(2026, 11, 25)).problems == ()
+    assert len(read(text, today=date(2026, 11, 24)).problems) == 1
+
+
+def test_a_day_that_dwarfs_all_others():
+    seen = read("date,provider,sent\n2026-11-25,gmail,12\n2026-11-26,gmail,1301\n2026-11-27,gmail,13\n")
+    assert [one.text for one in seen.problems] == [
+        "gmail, Thu 26 Nov: 1,301 messages, and never more than 13 on another day. Check it."
+    ]
 
 
 def test_doubts_about_a_sender():
@@ -275,6 +300,14 @@ def test_exports_are_recognised(export):
     frame = seen.to_frame().dropna(axis=1, how="all")
     assert list(frame.columns[2:]) == known.split()
     assert frame[known.split()].to_numpy().tolist() == expected
+
+
+def test_the_longest_sign_tells_the_export():
+    seen = read(
+        "date,provider,requests,sent,delivered,bounce rate,hardBounces,softBounces\n"
+        "2026-11-25,gmail,100,99,95,2 %,2,3\n"
+    )
+    assert has(seen, "Read as Brevo transactional statistics.")
 
 
 def test_every_export_is_tried():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from planner.ui import holding, planned, results, sheet, state, widgets
+from planner.ui import braking, holding, planned, results, sheet, state, widgets
 from planner.ui.questions import Questions
 
 
@@ -20,6 +20,7 @@ def render(asked: Questions) -> None:
         if made is None:
             return
         results.sentence(made.edited, planned.remarks(made))
+        braking.told(made)
     results.tomorrow(made.edited)
     results.ramp(made)
     sheet.days(made)

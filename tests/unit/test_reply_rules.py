@@ -1,0 +1,119 @@
+"""The rules of data/replies hold what they promise, each by itself and all together."""
+
+from __future__ import annotations
+
+import pytest
+
+import planner as wp
+from benchmarks.diagnose import answers, replies
+from planner.errors import InputError
+from planner.replies.diagnosis import diagnosed, matcher_in_use
+from planner.replies.matching import Phrase, match, matcher, phrases_of
+from planner.replies.reading import Said, Speaker, read
+from planner.replies.rules import Rule, rulebook
+from planner.vocabulary import ReplyCause
+
+RULES = matcher_in_use().book.rules
+PHRASES = [phrase for rule in RULES for phrase in phrases_of(rule)]
+AMBIGUOUS = "451 4.7.1 Service unavailable - try again later"
+"""Plesk greylists with these words, and iCloud is overloaded with them: no rule can tell which."""
+
+
+def said_by(phrase: Phrase) -> Said:
+    """The shortest reply that meets a wording and its conditions."""
+    rule = phrase.rule
+    code = next(iter(rule.code), None)
+    enhanced = next(iter(rule.enhanced), None)
+    if enhanced is not None and enhanced.count(".") == 1:
+        enhanced = f"{(code or 5) // 100 if (code or 5) > 99 else code or 5}.{enhanced}"
+    if code is not None and code < 10:
+        code = 100 * code + 50
+    words = phrase.words.replace("…", " , ").replace("<n>", "7")
+    return Said(words, code, enhanced, Speaker.CLIENT if rule.client else Speaker.SERVER)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: " ".join(rule.says or rule.enhanced)[:60])
+def test_a_rule_decides_about_its_own_example(rule: Rule):
+    assert rule.example
+    found = diagnosed(read(rule.example)[0], matcher_in_use())
+    assert found.cause == rule.cause
+    assert found.found is not None
+    assert found.found.rule is rule
+    assert rule.temporary in (None, found.temporary)
+    assert found.provider == rule.provider or rule.provider is None
+
+
+def test_no_wording_is_shadowed():
+    shadowed = []
+    for phrase in PHRASES:
+        found = match(said_by(phrase), matcher_in_use())
+        if found.rule is not phrase.rule:
+            shadowed.append((phrase.words, found.words))
+    assert shadowed == []
+
+
+def test_no_wording_is_written_twice():
+    seen: dict[tuple[object, ...], Rule] = {}
+    for phrase in PHRASES:
+        rule = phrase.rule
+        key = (phrase.words.lower(), rule.code, rule.enhanced, rule.client)
+        assert key not in seen, phrase.words
+        seen[key] = rule
+
+
+def test_every_published_reply_is_diagnosed_as_its_source_says():
+    found = answers(matcher_in_use(), (reply for reply in replies() if reply.text != AMBIGUOUS))
+    wrong = [
+        (one.reply.text, one.reply.cause, one.diagnosis.cause)
+        for one in found
+        if not (one.cause_right and one.temporary_right)
+    ]
+    assert wrong == []
+    assert [one.reply.text for one in found if one.provider_invented] == []
+
+
+def test_rules_have_a_source():
+    assert [rule.says for rule in RULES if not rule.source] == []
+
+
+def test_every_cause_has_advice():
+    assert set(rulebook().advice) == set(ReplyCause)
+
+
+# --- a person's own rules
+
+
+def test_own_rules_are_added_to_ours(tmp_path, monkeypatch):
+    folder = tmp_path / "replies"
+    folder.mkdir()
+    own = """\
+name: Acme
+provider: acme
+rules:
+- {says: the moon is full, cause: policy, source: us, example: 450 the moon is full}
+"""
+    (folder / "acme.yaml").write_text(own)
+    monkeypatch.setenv("WARMUP_CATALOGUE", str(tmp_path))
+    found = wp.diagnose("450 4.0.0 the moon is full tonight")
+    assert (found.provider, found.cause, found.temporary) == ("acme", "policy", True)
+    assert wp.diagnose("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred").provider == "yahoo"
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "line"),
+    [
+        ("rules:\n- {says: x y, cause: moon}\n", "rules[0].cause", 2),
+        ("rules:\n- {cause: policy}\n", "says", 2),
+        ("rules:\n- {says: '---', cause: policy}\n", "says", None),
+        ("provider: No Such\nrules: []\n", "provider", 1),
+        ("- 1\n", None, 1),
+    ],
+)
+def test_a_wrong_rule_is_refused_with_its_place(tmp_path, text, field, line):
+    folder = tmp_path / "replies"
+    folder.mkdir()
+    (folder / "own.yaml").write_text(text)
+    with pytest.raises(InputError) as raised:
+        matcher(rulebook(tmp_path))
+    assert (raised.value.field or "").endswith(field or "")
+    assert line is None or raised.value.line == line
