@@ -567,6 +567,24 @@ def test_wordings_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("said", ["550 5.1.1 {}... User unknown", "550 unknown user {}", "550 5.1.1 '{}'"])
+def test_a_name_that_a_reply_repeats_on_its_own_is_not_kept(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Replies] = []
+    plain = Replies.__init__
+    monkeypatch.setattr(Replies, "__init__", lambda self: seen.append(self) or plain(self))
+    name = "annette"
+    how = f"bounced (host x[192.0.2.1] said: {said.format(name)} (in reply to RCPT TO command))"
+    read(postfix_line(0, "AAA", f"{name}@gmail.com", "1", how))
+    stamp = "@40000000692566b80000007b "
+    answer = f"Remote_host_said:_{said.format(name)}/".replace(" ", "_")
+    read(
+        f"{stamp}starting delivery 1: msg 5 to remote {name}@gmail.com\n"
+        f"{stamp}delivery 1: failure: 142.250.1.27_does_not_like_recipient./{answer}\n"
+    )
+    assert len(seen) == 2
+    assert not [one for one in seen if name in held(one)]
+
+
 def test_a_provider_s_keys_stay_in_a_wording() -> None:
     text = "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from 192.0.2.1 by ann@example.org"
     assert Replies().wording(text) == "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from by"

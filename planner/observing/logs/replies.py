@@ -64,7 +64,7 @@ class Replies:
     Examples
     --------
     >>> replies = Replies()
-    >>> replies.refused("550 5.1.1 <ann@example.org> no such user").outcome.name
+    >>> replies.refused("550 5.1.1 ann... no such user", b"ann@example.org").outcome.name
     'HARD_BOUNCED'
     >>> replies.deferred("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred") == put_off(Cause.REPUTATION)
     True
@@ -74,13 +74,16 @@ class Replies:
         self._known: dict[tuple[bool, str], Answer] = {}
         self._words: set[str] = set()
 
-    def deferred(self, text: str) -> Answer:
-        """Answer of an attempt that the sender's server will make again, by what it says of it."""
-        return self._answer(False, text)
+    def deferred(self, text: str, address: bytes = b"") -> Answer:
+        """Answer of an attempt that the sender's server will make again, by what it says of it.
 
-    def refused(self, text: str) -> Answer:
+        `address` is the recipient's: some servers repeat its local part on its own.
+        """
+        return self._answer(False, _nameless(text, address))
+
+    def refused(self, text: str, address: bytes = b"") -> Answer:
         """Answer of an attempt that the sender's server gave up at once."""
-        return self._answer(True, text)
+        return self._answer(True, _nameless(text, address))
 
     def _answer(self, final: bool, text: str) -> Answer:
         key = final, self.wording(text)
@@ -136,3 +139,8 @@ def _finally(said: Said, cause: ReplyCause | None) -> Answer:
         of_mailbox = _OF_MAILBOX.match(said.enhanced) is not None if said.enhanced else said.code in _MAILBOX_CODES
         return HARD_BOUNCED if of_mailbox else BLOCKED
     return BLOCKED
+
+
+def _nameless(text: str, address: bytes) -> str:
+    local = address.rpartition(b"@")[0].decode("utf-8", "replace")
+    return text.replace(local, "…") if len(local) > 1 and local in text else text

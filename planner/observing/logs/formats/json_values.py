@@ -84,10 +84,10 @@ class Values(Base):
         self.complaints = True
         self.tally.count(second, self.tally.number(OTHER) if provider == LOCAL else provider, COMPLAINTS)
 
-    def put_off(self, text: str) -> Answer:
+    def put_off(self, text: str, address: bytes) -> Answer:
         """Answer of an attempt that is to be made again."""
         self.deferrals = True
-        return self.tally.replies.deferred(text)
+        return self.tally.replies.deferred(text, address)
 
     @abstractmethod
     def event(self, event: Event) -> None:

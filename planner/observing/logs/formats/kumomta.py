@@ -56,9 +56,9 @@ class Reader(Values):
             answer = (
                 ACCEPTED
                 if kind == "Delivery"
-                else self.put_off(text)
+                else self.put_off(text, address)
                 if kind == "TransientFailure"
-                else tally.replies.refused(text)
+                else tally.replies.refused(text, address)
             )
             tally.attempt_of(second, message, recipient, provider, answer, waited=waited)
 

@@ -112,9 +112,9 @@ class Reader(Base):
         if status == b"sent":
             answer = ACCEPTED
         elif status == b"bounced":
-            answer = tally.replies.refused(_reply(said))
+            answer = tally.replies.refused(_reply(said), address)
         elif status in (b"deferred", b"SOFTBOUNCE"):
-            answer = tally.replies.deferred(_reply(said))
+            answer = tally.replies.deferred(_reply(said), address)
         else:
             tally.passed_over["probes"] += 1
             return

@@ -98,10 +98,10 @@ class Reader(Base):
                     tally.passed_over["held back"] += 1
                     tally.queue.wait(message, tally.queue.recipient(address), provider)
                     continue
-                answer = tally.replies.deferred(_reply(reply, stat))
+                answer = tally.replies.deferred(_reply(reply, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
             else:
-                answer = tally.replies.refused(_reply(reply, stat))
+                answer = tally.replies.refused(_reply(reply, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
 
 
