@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.observing.alarms import Alarm, Alarms
     from planner.observing.judging import alarms
-    from planner.observing.logs.reading import LogStudy, read_log, study_log
+    from planner.observing.logs.reading import read_log, study_log
+    from planner.observing.logs.study import LogStudy
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
@@ -94,7 +95,7 @@ _HOMES = {
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
-    "LogStudy": "planner.observing.logs.reading",
+    "LogStudy": "planner.observing.logs.study",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",

@@ -29,7 +29,7 @@ _BY_ANY = re.compile(rb": " + _ATTEMPT)
 _HEAD = re.compile(rb"[^\n]*/([a-z]+)\[\d+\]: ([0-9A-Za-z]*)")
 _OWN_AGENTS = (b"lmtp", b"local", b"virtual", b"pipe", b"discard")
 _PUTTING_OFF = (b"error", b"retry")
-_LEAVING = (b", status=expired", b", status=force-expired", b"/postsuper[")
+_LEAVING = (b"expired, returned to sender", b"/postsuper[")
 _LEAVES = re.compile(rb"[^\n]*?\]: ([0-9A-Za-z]+): (?:(from=<)|removed)")
 _NAMED_HOST = re.compile(rb"(?:connect to|host|lost connection with|conversation with) ([^\s\[]+\[[^\]\s]*\])")
 _LOOP = b"loops back to myself"

@@ -19,9 +19,8 @@ from planner.observing.logs.tally import LOCAL, Tally
 _ID = rb"[0-9A-Za-z]{12,16}"
 _LINE = re.compile(rb"(?:sendmail|sm-mta|sm-msp-queue|sm-que)\[\d+\]: " + _ID + rb": (?:to|from|clone)=")
 _DELIVERY = re.compile(
-    rb": ("
-    + _ID
-    + rb"): to=([^\n]*?), (?:ctladdr=[^\n]*?, )?delay=([\d+:]+)(?:, xdelay=[\d+:]+)?(?:, mailer=([^,\n]*))?"
+    rb": (" + _ID + rb"): to=([^\n]*?), (?:ctladdr=[^\n]*?, )?delay=((?:\d{1,4}\+)?\d\d:\d\d:\d\d)(?:, xdelay=[\d+:]+)?"
+    rb"(?:, mailer=([^,\n]*))?"
     rb"(?:, pri=\d+)?(?:, relay=([^\n]*?))?(?:, dsn=([\d.]+))?(?:, reply=([^\n]*?))?, stat=([^\n]*)"
 )
 _BEGUN = re.compile(rb": " + _ID + rb": to=")
