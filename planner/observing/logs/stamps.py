@@ -15,6 +15,7 @@ _ISO = re.compile(
 )
 _MOST_KEPT = 20_000
 _DAY_SECONDS = 86_400
+_LATEST = 250_000_000_000  # Unix time, before the last year that dates know
 
 
 class Clock:
@@ -110,17 +111,16 @@ class Clock:
         Raises
         ------
         ValueError
-            When it lies outside the years that dates know.
+            When it lies before 1970, or thousands of years away.
         """
+        if not 0 <= seconds < _LATEST:
+            raise ValueError("no time stamp")
         key = b"%d" % (seconds // 900)
         start = self._hours.get(key)
         if start is None:
             if len(self._hours) > _MOST_KEPT:
                 self._hours.clear()
-            try:
-                start = self._local(datetime.fromtimestamp(seconds // 900 * 900, UTC))
-            except (OverflowError, OSError):
-                raise ValueError("no time stamp") from None
+            start = self._local(datetime.fromtimestamp(seconds // 900 * 900, UTC))
             self._hours[key] = start
         return start + int(seconds % 900)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.inputs.provider_names import OTHER
@@ -38,7 +38,8 @@ _PASSED_OVER = {
     "suppressed": "messages that the service did not try, for it knew the address",
     "removed by hand": "messages that somebody removed from the queue",
 }
-_FAR_OFF = "date more than a year and a half from nearly all others"
+_CENTURY = range((date(2000, 1, 1) - _EPOCH.date()).days, (date(2100, 1, 1) - _EPOCH.date()).days)
+_FAR_OFF = "date that cannot be: far from all others, or of another century"
 
 
 @dataclass(frozen=True)
@@ -129,15 +130,16 @@ def _days_told(tally: Tally) -> range:
     """
     days = Counter[int]()
     for hour, row in tally.hours.items():
-        days[hour // 24] += sum(map(sum, row.values()))
+        if hour // 24 in _CENTURY:
+            days[hour // 24] += sum(map(sum, row.values()))
     if not days or max(days) - min(days) < MAX_DAYS:
-        return range(min(days, default=0), max(days, default=0) + 1)
+        return range(min(days, default=0), max(days, default=-1) + 1)
     seen, middle = 0, sum(days.values()) / 2
     for day in sorted(days):
         seen += days[day]
         if seen >= middle:
             break
-    return range(day - MAX_DAYS // 2, day + MAX_DAYS // 2)
+    return range(max(day - MAX_DAYS // 2, _CENTURY.start), min(day + MAX_DAYS // 2, _CENTURY.stop))
 
 
 def _counts(cell: list[int], not_known: set[str]) -> dict[str, float]:

@@ -37,6 +37,7 @@ LONG = 60.0
 
 N_DELAYS = 44
 _DELAYS_PER_DOUBLING = 2
+_LONGEST = 2.0 ** ((N_DELAYS - 1) / _DELAYS_PER_DOUBLING) - 1.0
 
 _RELAYS = 3
 _DOMAIN = re.compile(rb"[^\s@<>\"'(),;:\\]{1,255}")
@@ -222,7 +223,7 @@ def delay_bin(seconds: float) -> int:
     >>> delay_bin(0.0), delay_bin(1.0), delay_bin(3600.0), delay_bin(1e9)
     (0, 2, 23, 43)
     """
-    return min(int(_DELAYS_PER_DOUBLING * math.log2(1.0 + max(seconds, 0.0))), N_DELAYS - 1)
+    return int(_DELAYS_PER_DOUBLING * math.log2(1.0 + min(max(seconds, 0.0), _LONGEST)))
 
 
 def delay_of(place: float) -> float:

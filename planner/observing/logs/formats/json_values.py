@@ -95,7 +95,7 @@ class Values(Base):
 
         Raises
         ------
-        ValueError, KeyError, TypeError, AttributeError
+        ValueError, KeyError, TypeError, AttributeError, OverflowError
             When it is not made as it should be.
         """
 
@@ -149,7 +149,7 @@ class Values(Base):
         for event in events_in(value):
             try:
                 self.event(event)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 self._problem(text.count("\n", 0, at))
 
     def _damaged(self, text: str, at: int) -> int:
