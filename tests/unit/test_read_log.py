@@ -181,6 +181,18 @@ def test_days_begin_at_the_sender_s_midnight() -> None:
     assert wp.read_log(LOGS / "postfix.log", sender, timezone="UTC").days == (date(2026, 11, 26),)
 
 
+def test_hours_that_are_cut_by_midnight_elsewhere() -> None:
+    text = "".join(
+        f"Nov 25 05:{minute}:00 mail postfix/smtp[1]: A{minute}: to=<a@gmail.com>, relay=mx[142.250.1.27]:25, "
+        f"delay=1, delays=0/0/0/0, dsn=2.0.0, status=sent (250 OK)\n"
+        for minute in (10, 29, 31, 50)
+    )
+    sender = wp.Sender.model_validate(SENDER | {"timezone": "UTC"})
+    observed = read(text, sender=sender, timezone="Asia/Kolkata", year=2026)  # half past five there is midnight in UTC
+    assert observed.days == (date(2026, 11, 24), date(2026, 11, 25))
+    assert observed.delivered.tolist() == [[2.0, 2.0]]
+
+
 def test_what_the_sender_does_not_mail_counts_as_other() -> None:
     sender = wp.Sender.model_validate(SENDER)
     observed, everybody = wp.read_log(LOGS / "postfix.log", sender), wp.read_log(LOGS / "postfix.log")

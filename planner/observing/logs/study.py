@@ -73,7 +73,7 @@ class LogStudy:
         """How long delivered messages were under way, from hand-over to acceptance.
 
         A row per provider and day: date, provider, delivered (those whose delay the log tells), and the seconds below
-        which half, nine tenths and 99 in 100 of them lie, exact to a quarter.
+        which half, nine tenths and 99 in 100 of them lie, exact to a fifth.
         """
         import pandas as pd
 

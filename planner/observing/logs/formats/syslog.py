@@ -48,7 +48,7 @@ class Stamps:
         """Part of a stamp that decides on the hour."""
         if text[start : start + 1].isdigit():
             return text[start : start + 16] + _zone(text, start)
-        return text[start : start + 9]
+        return text[start : start + (9 if self._tally.clock.whole_hours else 12)]
 
     def second(self, block: Block, start: int) -> int | None:
         """Second of the line that begins here; None when it has no stamp, which is counted."""
