@@ -125,7 +125,8 @@ def test_every_message_has_one_first_attempt_and_one_end(whole, name: str) -> No
 )
 def test_the_queue_agrees_with_a_plain_one_and_stays_small(steps: list[tuple[int, int, str]], most: int) -> None:
     queue, plain, tried = Queue(most), {}, set()
-    for message, recipient, step in steps:
+    for number, recipient, step in steps:
+        message = f"message {number}"
         key = (message, recipient)
         if step == "d":
             assert queue.defer(message, recipient, 7) == (key not in tried) or queue.forgotten

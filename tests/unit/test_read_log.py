@@ -571,6 +571,23 @@ def test_a_long_queue_forgets_the_oldest_and_says_so(monkeypatch: pytest.MonkeyP
     assert any("still in the queue" in note for note in observed.notes)
 
 
+def test_what_somebody_made_long_is_kept_short() -> None:
+    queue = Queue()
+    assert queue.defer("m" * 100_000, 1, provider=3)
+    assert not queue.defer("m" * 100_000, 1, provider=3)
+    assert max(map(len, queue.messages)) <= 64
+    assert queue.expire("m" * 100_000) == [3]
+
+
+def test_hours_without_end_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.observing.logs.tally.MAX_HOURS", 10)
+    stamps = [f"2026-11-{day:02d}T{hour:02d}:00:00Z" for day in (1, 2) for hour in range(24)]
+    line = in_rfc3339(postfix_line(0, "AAA", "a@gmail.com", "1", "sent (250 OK)"), "Z", "")
+    observed = read("".join(line.replace("2026-11-25T10:00:00Z", stamp) for stamp in stamps))
+    assert observed.delivered.sum() == 10
+    assert observed.n_problems == 38
+
+
 def test_wordings_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     plain = Replies._diagnosed

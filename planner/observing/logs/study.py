@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from planner.inputs.provider_names import OTHER
 from planner.observing.logs.stamps import day_of
 from planner.observing.logs.tally import (
     BLOCKED,
+    CENTURY,
     COMPLAINTS,
     DEFERRED,
     DELIVERED,
@@ -38,7 +39,6 @@ _PASSED_OVER = {
     "suppressed": "messages that the service did not try, for it knew the address",
     "removed by hand": "messages that somebody removed from the queue",
 }
-_CENTURY = range((date(2000, 1, 1) - _EPOCH.date()).days, (date(2100, 1, 1) - _EPOCH.date()).days)
 _FAR_OFF = "date that cannot be: far from all others, or of another century"
 
 
@@ -104,7 +104,7 @@ def studied(tally: Tally, formats: Sequence[str], not_known: set[str], notes: Se
     """
     told = _days_told(tally)
     hours: dict[tuple[str, int], dict[str, float]] = {}
-    far_off = 0
+    far_off = sum(map(sum, tally.nowhen.values()))
     for hour, row in tally.hours.items():
         if hour // 24 in told:
             for number, cell in row.items():
@@ -130,8 +130,7 @@ def _days_told(tally: Tally) -> range:
     """
     days = Counter[int]()
     for hour, row in tally.hours.items():
-        if hour // 24 in _CENTURY:
-            days[hour // 24] += sum(map(sum, row.values()))
+        days[hour // 24] += sum(map(sum, row.values()))
     if not days or max(days) - min(days) < MAX_DAYS:
         return range(min(days, default=0), max(days, default=-1) + 1)
     seen, middle = 0, sum(days.values()) / 2
@@ -139,7 +138,7 @@ def _days_told(tally: Tally) -> range:
         seen += days[day]
         if seen >= middle:
             break
-    return range(max(day - MAX_DAYS // 2, _CENTURY.start), min(day + MAX_DAYS // 2, _CENTURY.stop))
+    return range(max(day - MAX_DAYS // 2, CENTURY.start), min(day + MAX_DAYS // 2, CENTURY.stop))
 
 
 def _counts(cell: list[int], not_known: set[str]) -> dict[str, float]:

@@ -44,7 +44,7 @@ class Reader(Values):
             if provider == LOCAL or (protocol and protocol not in ("ESMTP", "SMTP")):
                 tally.passed_over["local"] += 1
                 continue
-            recipient, message = tally.queue.recipient(address), event["id"]
+            recipient, message = tally.queue.recipient(address), str(event["id"])
             if kind == "Expiration":
                 tally.recipient_expired(second, message, recipient, provider)
                 continue

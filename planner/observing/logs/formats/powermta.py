@@ -65,7 +65,7 @@ class Reader(Table):
             tally.passed_over["local"] += 1
             return
         queued = self.second(row["timequeued"]) if row.get("timequeued") else None
-        message = row.get("timequeued", ""), row.get("jobid", ""), row.get("envid", "")
+        message = f"{row.get('timequeued')} {row.get('jobid')} {row.get('envid')}"
         waited = None if queued is None else float(max(second - queued, 0))
         text = row.get("dsndiag", "").removeprefix("smtp;").strip() or row.get("dsnstatus", "")
         if kind == "t":

@@ -33,7 +33,7 @@ class Reader(Values):
     def event(self, event: Event) -> None:
         """Count one event."""
         kind = event.get("eventType") or event["notificationType"]
-        message, replies = event["mail"]["messageId"], self.tally.replies
+        message, replies = str(event["mail"]["messageId"]), self.tally.replies
         if kind == "Delivery":
             told = event["delivery"]
             millis = told.get("processingTimeMillis")
