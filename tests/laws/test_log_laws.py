@@ -115,8 +115,8 @@ def test_every_message_has_one_first_attempt_and_one_end(whole, name: str) -> No
         if "attempts" in row:
             assert row["attempts"] == row["delivered"] + row["deferred"] + row["hard_bounced"] + row["blocked"]
         ends = row["delivered"] + row["hard_bounced"] + row["blocked"] + row["expired"]
-        # Postfix gave up one message to an unreachable host without having tried it once
-        assert ends - row["sent"] == (name == "postfix-out.log" and provider == "other")
+        # messages to a host that is never there may be given up without having been tried once
+        assert ends == row["sent"] or (provider == "other" and row["sent"] < ends <= row["sent"] + row["expired"])
         assert row["first_deferred"] <= min(row["deferred"], row["sent"])
 
 

@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from planner.errors import InputError, PlannerError
+from planner.errors import InputError
 from planner.observing.logs.sources import Source
 
 SIZE = 1 << 20
@@ -139,15 +140,20 @@ def feed(source: Source) -> Iterator[Feed]:
     Raises
     ------
     InputError
-        When it is no text.
-    PlannerError
-        When it is packed in a way that needs a package which is not there.
+        When it cannot be opened, is no text, or is packed in a way that nothing here can unpack.
     """
     if source.stream is not None:
         yield Feed(source.name, _pieces(source.name, source.stream, SIZE))
     elif source.path is not None:
-        with source.path.open("rb") as file:
+        with _opened(source.path, source.name) as file:
             yield Feed(source.name, _pieces(source.name, file, SIZE))
+
+
+def _opened(path: Path, name: str) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"It cannot be opened: {error.strerror}. Ask for the right to read it.", file=name) from None
 
 
 def signature(source: Source) -> bytes:
@@ -155,7 +161,7 @@ def signature(source: Source) -> bytes:
     if source.path is None:
         return b""
     head = b""
-    with source.path.open("rb") as file, suppress(_Damaged, InputError, PlannerError):
+    with suppress(_Damaged, InputError), _opened(source.path, source.name) as file:
         for piece, _ in _pieces(source.name, file, 1 << 14):
             head += piece
             if len(head) >= _SIGNATURE:
@@ -259,5 +265,5 @@ def _zstd_of_this_python(name: str) -> tuple[Callable[[], Any], type[Exception]]
         import zstandard
     except ImportError:
         remedy = "Unpack it with `unzstd`, or install a package that can: pip install zstandard."
-        raise PlannerError(f"{name} is packed with zstd, which this Python cannot read. {remedy}") from None
+        raise InputError(f"It is packed with zstd, which this Python cannot read. {remedy}", file=name) from None
     return lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError

@@ -40,7 +40,7 @@ from planner.vocabulary import whole
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
 
-_SAMPLE_LINES = 2_000
+_SAMPLE_LINES = 20_000
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def study_log(
     kept = _once(found) if len(found) > 1 else found
     formats: dict[str, list[str]] = {}
     not_known: list[set[str]] = []
-    ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None))
+    ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None), len(found) == 1)
     for _, group in groupby(kept, key=lambda one: group_of(one.name)):
         not_known += _read_group(list(group), format, year, tally, ledger, formats)
     if not formats:
@@ -146,6 +146,8 @@ class _Ledger:
 
     total: int
     progress: Progress
+    alone: bool
+    """There is one file only."""
     done: int = 0
     strangers: int = 0
     queued: int = 0
@@ -182,16 +184,20 @@ def _read_group(
     tally.clock.begin(year, group[0].latest)
     readers: dict[str, Reader] = {}
     for source in group:
-        with feed(source) as opened:
-            found = name or _recognised(opened.head)
-            if found is None:
-                ledger.strangers += 1
-            else:
-                form = _FORMATS[found]
-                if found not in readers:
-                    readers[found] = form.reader(tally)
-                formats.setdefault(found, []).append(source.name)
-                _read(opened, form, readers[found], tally, ledger)
+        try:
+            with feed(source) as opened:
+                found = name or _recognised(opened.head)
+                if found is None:
+                    ledger.strangers += 1
+                else:
+                    if found not in readers:
+                        readers[found] = _FORMATS[found].reader(tally)
+                    formats.setdefault(found, []).append(source.name)
+                    _read(opened, _FORMATS[found].whole_lines, readers[found], tally, ledger)
+        except InputError as error:
+            if ledger.alone:
+                raise
+            tally.problem(error.message, partial(_place, source.name, 0))  # one file of many: the others are read
         ledger.done += source.size
     ledger.queued += sum(1 if isinstance(held, int) else len(held) for held in tally.queue.messages.values())
     ledger.forgotten += tally.queue.forgotten
@@ -206,8 +212,8 @@ def _recognised(head: bytes) -> str | None:
     return best if scores[best] else None
 
 
-def _read(opened: Feed, form: _Format, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
-    for block in opened.whole_lines() if form.whole_lines else opened.pieces():
+def _read(opened: Feed, whole_lines: bool, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
+    for block in opened.whole_lines() if whole_lines else opened.pieces():
         for kind, line in block.problems:
             tally.problem(kind, partial(_place, block.file, line))
         if block.text:

@@ -94,10 +94,8 @@ class Reader(Base):
         text, tally = block.text, self.tally
         message, _, _, relay, delay, status, said = match.groups()
         said = said or b""
-        if (
-            text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said
-        ):  # a header that a log quotes; or no mail for others
-            return
+        if text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said:
+            return  # a header that a log quotes; mail for the own machine
         self._bins[delay] = delay_bin(waited := _number(delay))
         if len(self._bins) > _MOST_DELAYS:
             self._bins.clear()
