@@ -119,7 +119,7 @@ def studied(tally: Tally, formats: Sequence[str], not_known: set[str], notes: Se
         if day in told
         for number, bins in row.items()
     }
-    observed = _by_day(hours, tally.among or (OTHER,), _problems(tally), [*notes, *_notes(tally)])
+    observed = _by_day(hours, tally.among or (), _problems(tally), [*notes, *_notes(tally)])
     return LogStudy(observed, tuple(formats), hours, delays)
 
 
@@ -169,12 +169,12 @@ def _by_day(
     """Add up the hours; a day without mail to a provider is 0 of everything that the log tells."""
     found, n_problems = problems
     if not hours:
-        return Observations(providers, (), problems=tuple(found), n_problems=n_problems, notes=tuple(notes))
+        return Observations(providers or (OTHER,), (), problems=tuple(found), n_problems=n_problems, notes=tuple(notes))
     days = [hour // 24 for _, hour in hours]
     measures = next(iter(hours.values()))
     cells = {
         (provider, day_of(24 * day)): dict.fromkeys(measures, 0.0)
-        for provider in dict.fromkeys(provider for provider, _ in hours)
+        for provider in dict.fromkeys([*providers, *(provider for provider, _ in hours)])
         for day in range(min(days), max(days) + 1)
     }
     for (provider, hour), counts in hours.items():

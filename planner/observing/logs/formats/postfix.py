@@ -77,7 +77,7 @@ class Reader(Base):
             provider = routes.get((domain, relay))
             place = bins.get(delay, quick)
             if provider is None or place >= quick or status != b"sent" or message in queue:
-                self._carefully(block, start, match)
+                self._carefully(block, start, match, hour)
             elif text.find(b"]: ", start, at) >= 0:
                 continue  # a header that a log quotes
             elif provider >= 0:
@@ -89,7 +89,7 @@ class Reader(Base):
         while others:
             self._other(block, others, len(text))
 
-    def _carefully(self, block: Block, start: int, match: re.Match[bytes]) -> None:
+    def _carefully(self, block: Block, start: int, match: re.Match[bytes], hour: int | None) -> None:
         """Count one attempt of which more is to be known."""
         text, tally = block.text, self.tally
         message, _, _, relay, delay, status, said = match.groups()
@@ -104,7 +104,9 @@ class Reader(Base):
         if provider == LOCAL:
             tally.passed_over["local"] += 1
             return
-        second = self._stamps.second(block, start)
+        second = hour if waited <= LONG else None  # the minute matters for what waited only
+        if second is None:
+            second = self._stamps.second(block, start)
         if second is None:
             return
         if status == b"sent":
