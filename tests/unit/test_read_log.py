@@ -307,6 +307,39 @@ def test_what_was_queued_before_the_log_begins_is_tried_again() -> None:
     assert (found["attempts"], found["sent"], found["delivered"]) == (3, 2, 3)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "relay=mx.google.com[142.250.1.27], delay=3, status=sent (250 OK)",
+        "relay=mx.google.com[142.250.1.27]:25, conn_use=4, delay=3, delays=0/0/1/2, dsn=2.0.0, status=sent (250 OK)",
+        "relay=mx.google.com[2a00:1450:4001::1b]:25, delay=3, delays=0/0/1/2, tls=none, dsn=2.0.0, status=sent (250)",
+        "orig_to=<all@example.com>, relay=mx.google.com[142.250.1.27]:25, delay=3, delays=0/0/1/2, status=sent (250)",
+    ],
+)
+@pytest.mark.parametrize("address", ["a@gmail.com", '"a, b>c"@gmail.com', "a+b=c@GMail.com"])
+def test_postfix_old_and_new(fields: str, address: str) -> None:
+    observed = read(f"Nov 25 10:00:00 mail postfix-slow/smtp[1]: AAA: to=<{address}>, {fields}\n")
+    assert counts(observed, "gmail")["delivered"] == 1
+    assert observed.n_problems == 0
+
+
+EXIM = (
+    '=> a@gmail.com R=dnslookup T=remote_smtp H=mx.google.com [142.250.1.27]:25 X=TLS1.3 CV=yes K C="250 OK" QT=3s',
+    "=> a@gmail.com <list@example.com> F=<b@example.com> P=<b@example.com> R=dnslookup T=remote_smtp H=mx [142.250.1.27]",
+    '-> a@gmail.com R=dnslookup T=remote_smtp H=[142.250.1.27] C="250 OK"',
+    '=> "a b"@gmail.com R=dnslookup T=remote_smtp H=mx.google.com [142.250.1.27]',
+)
+
+
+@pytest.mark.parametrize("event", EXIM)
+@pytest.mark.parametrize("start", ["", "+0100 ", "[123] "])
+@pytest.mark.parametrize("message", ["1oIC2q-0006b8-1X", "1wN9t2-00000002BQv-3hr9"])
+def test_exim_old_and_new(event: str, start: str, message: str) -> None:
+    observed = read(f"2026-11-25 10:00:00 {start}{message} {event}\n")
+    assert counts(observed, "gmail")["delivered"] == 1
+    assert observed.n_problems == 0
+
+
 def test_a_message_number_is_used_again_after_it_was_deleted() -> None:
     text = postfix_line(
         0, "AAA", "a@gmail.com", "1", "deferred (host x[192.0.2.1] said: 451 4.3.2 busy (in reply to RCPT TO command))"

@@ -22,7 +22,7 @@ _LINE = re.compile(rb" [\w.-]+(?:/[\w.-]+)*/(?:smtp|lmtp|local|error|qmgr|cleanu
 
 _ATTEMPT = (
     rb"to=<?(\"[^\n]*?\"|[^<>@,\n]*)(?:@([^<>,\n]*))?>?, (?:orig_to=[^\n]*?, )?relay=([^,\n]*), (?:conn_use=\d+, )?"
-    rb"delay=([\d.]+), (?:delays=[\d./]+, )?(?:dsn=[\d.]+, )?status=(\w+)(?: \(([^\n]*))?"
+    rb"delay=([\d.]+), (?:\w+=[^,\n]*, ){0,6}?status=(\w+)(?: \(([^\n]*))?"
 )
 _BY_SMTP = re.compile(rb"/smtp\[\d+\]: ([0-9A-Za-z]+): " + _ATTEMPT)
 _BY_ANY = re.compile(rb": " + _ATTEMPT)
