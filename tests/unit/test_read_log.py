@@ -325,7 +325,7 @@ def test_postfix_old_and_new(fields: str, address: str) -> None:
 
 EXIM = (
     '=> a@gmail.com R=dnslookup T=remote_smtp H=mx.google.com [142.250.1.27]:25 X=TLS1.3 CV=yes K C="250 OK" QT=3s',
-    "=> a@gmail.com <list@example.com> F=<b@example.com> P=<b@example.com> R=dnslookup T=remote_smtp H=mx [142.250.1.27]",
+    "=> a@gmail.com <list@example.com> F=<b@example.com> R=dnslookup T=remote_smtp H=mx [142.250.1.27]",
     '-> a@gmail.com R=dnslookup T=remote_smtp H=[142.250.1.27] C="250 OK"',
     '=> "a b"@gmail.com R=dnslookup T=remote_smtp H=mx.google.com [142.250.1.27]',
 )
