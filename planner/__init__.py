@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.observations import Observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
@@ -36,6 +37,7 @@ __all__ = [
     "Forecast",
     "InputError",
     "MxLookup",
+    "Observations",
     "Plan",
     "PlannerError",
     "Reaction",
@@ -70,6 +72,7 @@ _HOMES = {
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
     "MxLookup": "planner.inputs.mx",
+    "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",
     "PlannerError": "planner.errors",
     "Reaction": "planner.inputs.reaction",

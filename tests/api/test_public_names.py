@@ -21,6 +21,7 @@ PUBLIC = {
     "Forecast",
     "InputError",
     "MxLookup",
+    "Observations",
     "Plan",
     "PlannerError",
     "Reaction",
