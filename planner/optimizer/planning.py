@@ -85,8 +85,9 @@ def optimize(
     fixed : mapping of provider to mapping of date to messages, optional
         Cells of the schedule that are decided already: they come back unchanged, and the rest is planned around them.
     observed : Observations, optional
-        Days that happened: each scenario remembers them, and the days after the last of them are planned. The risk
-        that they took counts against a limit, see docs/model.md. `beliefs` do not learn here: give the calibrated ones.
+        Days that happened: each scenario remembers them, and the days after the last of them are planned. Nothing is
+        learnt here: give the calibrated `beliefs`. With them, the risk that was taken counts against a limit, see
+        docs/model.md.
     progress : callable, optional
         Called with the share done and a text.
 
@@ -120,7 +121,7 @@ def optimize(
         seen,
     )
     answers = impossible(sender, most_days if seen else sender.horizon_limit())
-    if seen is not None and task.limit != "balanced":
+    if _counts_risk(task):
         tell(0.0, "Counting the risk that was taken")
         task = replace(task, taken=risk_taken(task))
 
@@ -254,9 +255,7 @@ def changed_task(task: Task, sender: Sender, limit: str | float) -> Task:
         if 0 <= d + shift < decided.shape[1]:
             decided[:, d + shift] = task.decided[:, d]
     changed = replace(task, sender=sender, limit=limit, decided=decided)
-    if task.seen is not None and limit != "balanced" and task.taken is None:
-        changed = replace(changed, taken=risk_taken(task))
-    return changed
+    return replace(changed, taken=risk_taken(task)) if _counts_risk(changed) and task.taken is None else changed
 
 
 @dataclass(frozen=True)
@@ -304,6 +303,15 @@ def longest(sender: Sender, seen: Seen | None = None) -> int:
     n_seen = 0 if seen is None else len(seen)
     most_days = min(MAX_DAYS, max(sender.horizon_limit(), n_seen + DAYS_LEFT)) if n_seen else sender.horizon_limit()
     return most_days if sender.demand(most_days).any() else min(most_days, n_seen + 14)
+
+
+def _counts_risk(task: Task) -> bool:
+    """Tell whether risk that was taken counts against a limit.
+
+    Not where nobody has learnt from the days that happened: then the worlds that they risked are believed in as before,
+    and would be counted twice.
+    """
+    return task.seen is not None and task.limit != "balanced" and task.beliefs is not None
 
 
 def risk_taken(task: Task) -> Floats:
