@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.observing.alarms import Alarm, Alarms
+    from planner.observing.judging import alarms
     from planner.observing.observations import Observations
+    from planner.observing.rules import alarm_rules
+    from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
@@ -28,6 +32,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Cancelled",
@@ -48,6 +54,8 @@ __all__ = [
     "Sender",
     "__version__",
     "advise_retries",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "draw",
@@ -55,6 +63,7 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
@@ -63,6 +72,8 @@ __all__ = [
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
     "AddressList": "planner.inputs.address_list",
+    "Alarm": "planner.observing.alarms",
+    "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
@@ -82,6 +93,8 @@ _HOMES = {
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
+    "alarm_rules": "planner.observing.rules",
+    "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
@@ -89,6 +102,7 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",

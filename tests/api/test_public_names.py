@@ -12,6 +12,8 @@ import planner
 
 PUBLIC = {
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Cancelled",
@@ -32,6 +34,8 @@ PUBLIC = {
     "Sender",
     "__version__",
     "advise_retries",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "draw",
@@ -39,6 +43,7 @@ PUBLIC = {
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
