@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
+    from planner.optimizer.difference import Changes, changes
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
@@ -38,6 +39,7 @@ __all__ = [
     "Beliefs",
     "Cancelled",
     "Candidate",
+    "Changes",
     "Comparison",
     "Explanation",
     "Forecast",
@@ -57,6 +59,7 @@ __all__ = [
     "alarm_rules",
     "alarms",
     "catalogue",
+    "changes",
     "compare",
     "draw",
     "explain",
@@ -78,6 +81,7 @@ _HOMES = {
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
+    "Changes": "planner.optimizer.difference",
     "Comparison": "planner.optimizer.comparison",
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
@@ -96,6 +100,7 @@ _HOMES = {
     "alarm_rules": "planner.observing.rules",
     "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
+    "changes": "planner.optimizer.difference",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
     "explain": "planner.optimizer.explanation",

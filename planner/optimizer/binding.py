@@ -127,7 +127,9 @@ def _phases(
     if len(held):
         scenarios = np.unique(who[held])
         seen = NO_DAYS if base.task.seen is None else base.task.seen.memory(p)
-        gains = _gains(world, scenarios, volume, rates, usable_hours(base.plan.sender), seen)  # (days, scenarios, respects)
+        gains = _gains(
+            world, scenarios, volume, rates, usable_hours(base.plan.sender), seen
+        )  # (days, scenarios, respects)
         names[who[named] >= 0] = _steady(gains[held, np.searchsorted(scenarios, who[held])])
     phases = []
     for a, b in pairwise([0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]):

@@ -121,9 +121,9 @@ def optimize(
         seen,
     )
     answers = impossible(sender, most_days if seen else sender.horizon_limit())
-    if _counts_risk(task):
+    if seen is not None and _counts_risk(task):
         tell(0.0, "Counting the risk that was taken")
-        task = replace(task, taken=risk_taken(task))
+        task = replace(task, taken=risk_taken(task, seen))
 
     tell(0.0, "Drawing scenarios")
     fit, choose = searched_scenarios(task)
@@ -255,7 +255,9 @@ def changed_task(task: Task, sender: Sender, limit: str | float) -> Task:
         if 0 <= d + shift < decided.shape[1]:
             decided[:, d + shift] = task.decided[:, d]
     changed = replace(task, sender=sender, limit=limit, decided=decided)
-    return replace(changed, taken=risk_taken(task)) if _counts_risk(changed) and task.taken is None else changed
+    if task.seen is not None and _counts_risk(changed) and task.taken is None:
+        return replace(changed, taken=risk_taken(task, task.seen))
+    return changed
 
 
 @dataclass(frozen=True)
@@ -311,10 +313,10 @@ def _counts_risk(task: Task) -> bool:
     Not where nobody has learnt from the days that happened: then the worlds that they risked are believed in as before,
     and would be counted twice.
     """
-    return task.seen is not None and task.limit != "balanced" and task.beliefs is not None
+    return task.limit != "balanced" and task.beliefs is not None
 
 
-def risk_taken(task: Task) -> Floats:
+def risk_taken(task: Task, seen: Seen) -> Floats:
     """Return what the days that happened risked, (providers,): a wrong day with what was sent, as seen before.
 
     Measured in the prior, whatever is believed by now: who has come through knows that the strictest worlds are not
@@ -322,12 +324,11 @@ def risk_taken(task: Task) -> Floats:
     """
     from planner.optimizer import referee
 
-    assert task.seen is not None
     before = replace(task, beliefs=None, seen=None)  # the scenarios that the first plan of this seed was kept to
     run = _run(before, referee.without_stuck_mail(scenarios_for(before, N_KEEP, "keep")), "keep luck")
-    judged = referee.judge(run, task.seen.sent, task.reaction)
+    judged = referee.judge(run, seen.sent, task.reaction)
     risk = run.beliefs.weights @ np.isfinite(judged.first_wrong)
-    return np.where(task.seen.wrong_days().any(axis=1), 0.0, np.minimum(risk, _ALL_BUT_SURE))
+    return np.where(seen.wrong_days().any(axis=1), 0.0, np.minimum(risk, _ALL_BUT_SURE))
 
 
 def searched_scenarios(task: Task) -> tuple[Beliefs, Beliefs]:
@@ -546,7 +547,7 @@ def _of_the_risk(task: Task) -> tuple[Answer, ...]:
 
     if task.seen is None or task.taken is None:
         return ()
-    hit = task.seen.wrong_days().any(axis=1)
+    hit = np.asarray(task.seen.wrong_days().any(axis=1))
     spent = (task.taken > 0.0) & (task.limits <= 0.0)
     return (*after_trouble(task.sender, hit, float(task.limit)), *all_risk_taken(task.sender, spent, task.taken))
 

@@ -183,7 +183,7 @@ def _unavoidable(sender: Sender, delivered: Floats) -> tuple[Floats, Floats]:
     names = ("greylisting_probability", "greylisting_fade", "base_deferral", "stuck_share")
     greylisting, fade, base, stuck = (np.array([[each[name].typical] for each in priors]) for name in names)
     with_mail = delivered >= 0.5
-    active_days = np.cumsum(with_mail, axis=1) - with_mail
+    active_days: Floats = np.cumsum(with_mail, axis=1) - with_mail
     passing = (1.0 - base) * (1.0 - greylisting * np.exp(-fade * active_days)) * (1.0 - stuck)
     return np.asarray(1.0 - passing), stuck
 
