@@ -162,6 +162,8 @@ def optimize(
         options["priors"] = own_rows(priors)
     if fixed:
         options["fixed"] = {name: {str(day): float(n) for day, n in days.items()} for name, days in fixed.items()}
+    if seen is not None:
+        options["seen_days"] = len(seen)
     if task.taken is not None:
         options["risk_taken"] = dict(zip(sender.provider_names, task.taken.tolist(), strict=True))
     return Plan(
@@ -240,7 +242,7 @@ def task_of(plan: Plan) -> Task:
     seen = seen_days(plan.sender, plan.observed)
     decided = decided_cells(plan.sender, cells, longest(plan.sender, seen))
     shares = plan.options.get("risk_taken")
-    taken = None if shares is None else np.array([shares[name] for name in plan.sender.provider_names])
+    taken = None if shares is None else np.array([shares.get(name, 0.0) for name in plan.sender.provider_names])
     return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided, seen, taken)
 
 

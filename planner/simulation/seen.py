@@ -59,6 +59,18 @@ class Seen:
         """Days that went wrong, (P, days) bool array; see `wrong_days_of`."""
         return wrong_days_of(self.sent, self.rows[layout.FIRST_TROUBLE])
 
+    def climbed(self) -> Floats:
+        """What was sent on the last days in a row that went well, (P, days) float array; 0 on all others."""
+        with_mail, wrong = self.sent > 0.0, self.wrong_days()
+        climbed = np.zeros_like(self.sent)
+        for p in range(len(climbed)):
+            well = np.flatnonzero(with_mail[p] & ~wrong[p])
+            if len(well):
+                before = np.flatnonzero(wrong[p, : well[-1]])
+                days = well[well > (before[-1] if len(before) else -1)]
+                climbed[p, days] = self.sent[p, days]
+        return climbed
+
     def first(self, n_days: int) -> Seen:
         """Return the first days only."""
         return self if n_days >= len(self) else Seen(self.rows[:, :, :n_days], self.complaint_rate[:, :n_days])

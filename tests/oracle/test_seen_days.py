@@ -173,6 +173,34 @@ def test_the_reaction_begins_on_the_first_day_left() -> None:
     np.testing.assert_array_equal(forecast.injected[0, :, N_SEEN:], schedule.total[:, N_SEEN:])
 
 
+def test_a_reacting_run_that_went_well_goes_on_as_before() -> None:
+    volume = np.tile(np.floor(120 * 1.35 ** np.arange(N_DAYS)), (2, 1))
+    schedule = wp.Schedule(SENDER.provider_names, ("all",), SENDER.dates(N_DAYS), volume[:, None, :])
+    beliefs = known(SENDER.provider_names, 6, **QUIET, penalty_chance=0.5, penalty_hours=3.0)
+    whole = wp.simulate(SENDER, schedule, SHORT, reaction=wp.Reaction(), beliefs=beliefs, seed=4)
+    n_seen = 6
+    assert not whole.wrong_days()[:, :, :n_seen].any()
+    assert whole.wrong_days()[:, :, n_seen:].any(axis=2).all()
+    for s in range(len(beliefs)):
+        seen = observed(whole, s, n_seen)
+        again = wp.simulate(SENDER, schedule, SHORT, reaction=wp.Reaction(), beliefs=beliefs, seed=4, observed=seen)
+        np.testing.assert_allclose(again.rows[:, s, :, n_seen:], whole.rows[:, s, :, n_seen:], rtol=1e-9)
+
+
+def test_trouble_today_falls_back_to_what_went_well() -> None:
+    beliefs = known(SENDER.provider_names, 1, cold_allowance=100.5, hourly_share=1.0, reputation_sensitivity=0.0)
+    sent = np.array([[50.0, 90.0, 400.0, 60.0, 80.0], [50.0, 90.0, 40.0, 60.0, 80.0]])
+    blocked = np.where(sent == 400.0, 200.0, 0.0)
+    seen = wp.Observations(SENDER.provider_names, SENDER.dates(5), sent=sent, delivered=sent - blocked, blocked=blocked)
+    volume = np.concatenate([sent, np.full((2, 3), 4_000.0)], axis=1)
+    schedule = wp.Schedule(SENDER.provider_names, ("all",), SENDER.dates(8), volume[:, None, :])
+    forecast = wp.simulate(
+        SENDER, schedule, SHORT, reaction=wp.Reaction(back_stages=0.0), beliefs=beliefs, observed=seen
+    )
+    # at the first provider the days since the one that was throttled count, at the other one all of them
+    assert forecast.injected[0, :, 5:7].tolist() == [[4_000, 80], [4_000, 90]]
+
+
 def test_held_mail_that_went_out_waits_no_longer() -> None:
     holding = SENDER.changed({"overflow": "hold"})
     demand = holding.demand(4)
