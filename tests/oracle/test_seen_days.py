@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from planner.simulation.simulator import Run, policies_of, worlds
 from tests.certificates.worlds import known
 from tests.oracle.seen_runs import observed
 
+EXAMPLES = Path(__file__).parents[2] / "data/examples"
 SENDER = wp.Sender.from_dict(
     {
         "audience": {
@@ -162,6 +165,17 @@ def test_the_books_balance_over_midnight_of_today() -> None:
         ends = again.delivered + again.hard_bounced + again.blocked + again.expired
         before = np.concatenate([np.zeros_like(ends[:, :, :1]), again.queued[:, :, :-1]], axis=2)
         np.testing.assert_array_equal(before + again.injected, ends + again.queued)
+
+
+def test_counted_causes_tell_nearly_all_wrong_days_and_no_others() -> None:
+    sender = wp.Sender.load(EXAMPLES / "newsletter.yaml")
+    schedule = wp.published("onesignal", sender, N_DAYS)
+    forecast = wp.simulate(sender, schedule, reaction=wp.Reaction(), scenarios=200, seed=3)
+    true = forecast.wrong_days()
+    told = np.array([seen_days(sender, observed(forecast, s, N_DAYS)).wrong_days() for s in range(len(true))])
+    assert true.sum() > 40
+    assert (true & ~told).sum() <= 0.05 * true.sum()
+    assert (told & ~true).sum() <= 0.05 * true.sum()
 
 
 def test_the_reaction_begins_on_the_first_day_left() -> None:
