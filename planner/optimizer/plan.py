@@ -234,7 +234,7 @@ class Plan:
     def holds_back(self) -> str | None:
         """Return the provider that reaches its target last, None where none is mailed or all start at the target."""
         days = quantiles(self.forecast.reached, self.forecast.weights, (0.5, 0.8, 0.9))
-        if not days.size or not (days > 0).any() or not self.schedule.total.any():
+        if not days.size or not (days > 0).any() or not self.schedule.total[:, self.n_seen :].any():
             return None
         if any(answer.name in OWN_LIMITS for answer in self.answers):
             return None  # the sender itself does; the answers say so

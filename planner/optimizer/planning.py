@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import Priors, own_rows
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import Schedule, decided_cells
@@ -305,7 +304,7 @@ def longest(sender: Sender, seen: Seen | None = None) -> int:
     However many days have happened, some weeks are left.
     """
     n_seen = 0 if seen is None else len(seen)
-    most_days = min(MAX_DAYS, max(sender.horizon_limit(), n_seen + DAYS_LEFT)) if n_seen else sender.horizon_limit()
+    most_days = max(sender.horizon_limit(), n_seen + DAYS_LEFT) if n_seen else sender.horizon_limit()
     return most_days if sender.demand(most_days).any() else min(most_days, n_seen + 14)
 
 
