@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
+    from planner.optimizer.difference import Changes, changes
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
@@ -42,6 +43,7 @@ __all__ = [
     "Beliefs",
     "Cancelled",
     "Candidate",
+    "Changes",
     "Comparison",
     "Diagnoses",
     "Diagnosis",
@@ -64,6 +66,7 @@ __all__ = [
     "alarm_rules",
     "alarms",
     "catalogue",
+    "changes",
     "compare",
     "diagnose",
     "diagnose_all",
@@ -89,6 +92,7 @@ _HOMES = {
     "Beliefs": "planner.simulation.beliefs",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
+    "Changes": "planner.optimizer.difference",
     "Comparison": "planner.optimizer.comparison",
     "Diagnoses": "planner.replies.pile",
     "Diagnosis": "planner.replies.diagnosis",
@@ -110,6 +114,7 @@ _HOMES = {
     "alarm_rules": "planner.observing.rules",
     "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
+    "changes": "planner.optimizer.difference",
     "compare": "planner.optimizer.comparison",
     "diagnose": "planner.replies.diagnosis",
     "diagnose_all": "planner.replies.pile",
