@@ -19,13 +19,16 @@ from planner.replies.rules import Advice, Rule, Rulebook, rulebook
 from planner.resources import VARIABLE
 from planner.vocabulary import Cause, ReplyCause, Verdict
 
-# Words with which a 5xx says that it passes with time.
+# Words with which a 5xx says that it passes with time, and words that take it back.
 _PASSES = re.compile(
-    r"try(?:ing)?(?: it| this| again| sending| once more)*+ (?:again|later|in )|retry (?:again |later|in )|temporar|"
-    r"later time|in a while|this hour|for the day|réessayer|essayer plus tard|später|más tarde|mais tarde|più tardi|"
-    r"позже|временно|稍后|稍後|後で|しばらく"
+    r"\btry(?:ing)?(?: it| this| again| sending| once more)*+ (?:again|later|in )|\bretry (?:again |later|in )|"
+    r"\btemporar(?:y|ily)\b|\blater time|\bin a while|\bthis hour|\bfor the day|"
+    r"réessayer|essayer plus tard|später|más tarde|mais tarde|più tardi|позже|временно|稍后|稍後|後で|しばらく"
 )
+_NEVER = re.compile(r"(?:\bnot|n't|\bnever) (?:re)?try|\bpermanent(?:ly)?\b|\bnever be\b|\bforever\b")
 _PASSING = frozenset({ReplyCause.RATE_LIMIT, ReplyCause.CONNECTION_LIMIT})
+_STAYING = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.BLOCKLIST})
+"""Where a "try again later" in a 5xx is politeness: the address is no better tomorrow, nor is a listed one."""
 _NAMED_WAIT = re.compile(
     r"\b(?:in|after|for|within|wait|of|next)\s(?:at least |about |another |the )?"
     r"(?:(\d{1,6})|(an?|one))\s?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b"
@@ -104,13 +107,20 @@ class Diagnosis:
 
     @property
     def advice(self) -> Advice | None:
-        """What the catalogue advises about the cause."""
-        return None if self.cause is None else rulebook_in_use().advice[self.cause]
+        """What the catalogue advises: about the cause, or about none where only a code that means many things tells."""
+        if self.cause is None:
+            return None
+        return rulebook_in_use().advice[ReplyCause.OTHER if self.by_code_alone else self.cause]
+
+    @property
+    def by_code_alone(self) -> bool:
+        """Whether nothing tells the cause but a code that means many things."""
+        return self.found is not None and self.found.basis <= Basis.VAGUE_CODE
 
     @property
     def simulated(self) -> Cause | None:
         """The simulator's cause that behaves like this one."""
-        return None if self.advice is None else self.advice.simulated
+        return None if self.cause is None else rulebook_in_use().advice[self.cause].simulated
 
     @property
     def provider_name(self) -> str | None:
@@ -125,7 +135,7 @@ class Diagnosis:
     @property
     def title(self) -> str:
         """The cause in a few words."""
-        return report.title(self)
+        return report.title(self, rulebook_in_use())
 
     @property
     def meaning(self) -> str:
@@ -140,7 +150,7 @@ class Diagnosis:
     @property
     def check(self) -> tuple[str, ...]:
         """What to look at."""
-        return self.advice.check if self.advice else ()
+        return (self._rule.check if self._rule else ()) or (self.advice.check if self.advice else ())
 
     @property
     def first_wait(self) -> float | None:
@@ -180,6 +190,8 @@ class Diagnosis:
         """What it means for the volume to this provider tomorrow; None where there is no reply."""
         if self.kind == "accepted":
             return Verdict.GO_ON
+        if self._rule and self._rule.tomorrow:
+            return self._rule.tomorrow
         return self.advice.tomorrow if self.advice else None
 
     @property
@@ -303,10 +315,14 @@ def _temporary(said: Said, found: Match) -> bool | None:
         return found.rule.temporary
     first = said.code // 100 if said.code else int(said.enhanced[0]) if said.enhanced else None
     if first == 5:
-        return found.cause in _PASSING or _PASSES.search(said.text.lower()) is not None
+        return found.cause in _PASSING or (found.cause not in _STAYING and _passes(said.text.lower()))
     if first == 4:
         return True
     return True if said.speaker is Speaker.CLIENT else None
+
+
+def _passes(text: str) -> bool:
+    return _PASSES.search(text) is not None and _NEVER.search(text) is None
 
 
 def _confidence(found: Match) -> str:

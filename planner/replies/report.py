@@ -52,10 +52,13 @@ _DETAIL = re.compile(r"[:(;]| which ")
 # --- each answer in words
 
 
-def title(d: Diagnosis) -> str:
+def title(d: Diagnosis, book: Rulebook) -> str:
     """Say the cause in a few words."""
-    if d.advice:
-        return d.advice.title
+    rule = d.found.rule if d.found else None
+    if rule and rule.title:
+        return rule.title
+    if d.cause:
+        return book.advice[d.cause].title
     return "Accepted" if d.kind == "accepted" else "No mail reply"
 
 
@@ -67,13 +70,15 @@ def meaning(d: Diagnosis) -> str:
         return f"{NO_REPLY.get(d.said.why_not or '', NO_REPLY_AT_ALL)} {PASTE}"
     if d.found and d.found.rule and d.found.rule.means:
         return d.found.rule.means
+    if d.by_code_alone and d.found and d.found.words:
+        return f"The text does not tell why. Of what {d.found.words} stands for, most likely: {uncapped(d.title)}."
     return d.advice.means_permanent if d.temporary is False and d.advice.means_permanent else d.advice.means
 
 
 def lasting(d: Diagnosis) -> str:
     """Say in a word or two whether it passes."""
     if d.advice is None:
-        return title(d)
+        return d.title
     if d.temporary is None:
         return "Whether it passes is not said"
     return "Temporary" if d.temporary else "Permanent"
@@ -110,7 +115,8 @@ def tomorrow_says(d: Diagnosis) -> str:
     """Say what becomes of tomorrow's volume."""
     if d.kind == "accepted":
         return "Go on as planned."
-    return d.advice.tomorrow_says if d.advice else ""
+    rule = d.found.rule if d.found else None
+    return (rule.tomorrow_says if rule else "") or (d.advice.tomorrow_says if d.advice else "")
 
 
 def rests_on(d: Diagnosis, book: Rulebook) -> str:
@@ -219,7 +225,7 @@ def facts(d: Diagnosis) -> dict[str, str]:
         "Software": d.software_name,
         "Reply code": str(d.code) if d.code else None,
         "Enhanced code": d.enhanced,
-        "Cause": f"{title(d)} ({d.cause})" if d.cause else None,
+        "Cause": f"{d.title} ({d.cause})" if d.cause else None,
         "Met": f"{d.count:,} times" if d.count > 1 else None,
     }
     return {name: value for name, value in known.items() if value}

@@ -64,8 +64,12 @@ class Rule(Checked):
     temporary: bool | None = None
     provider: Id | None = None
     software: Id | None = None
+    title: LongText = ""
     means: LongText = ""
     do: Texts = ()
+    check: Texts = ()
+    tomorrow: Verdict | None = None
+    tomorrow_says: LongText = ""
     wait_seconds: Seconds | None = None
     escalate: LongText = ""
     source: LongText = ""
@@ -79,6 +83,8 @@ class Rule(Checked):
             raise refusal("says is missing. Write the words that reveal it, or an enhanced code.", "says")
         if self.token and self.hint:
             raise refusal("hint is true, but so is token. Keep one.", "hint")
+        if (self.tomorrow is None) != (not self.tomorrow_says):
+            raise refusal("tomorrow and tomorrow_says go together. Write both, or none.", "tomorrow")
         return self
 
 

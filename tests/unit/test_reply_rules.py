@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,49 @@ def test_a_wrong_rule_is_refused_with_its_place(tmp_path, text, field, line):
         matcher(rulebook(tmp_path))
     assert (raised.value.field or "").endswith(field or "")
     assert line is None or raised.value.line == line
+
+
+# --- the words around a cause do not change it
+
+
+@pytest.mark.parametrize("suffix", ["please try again in 5 minutes", "wait 300 seconds, see https://example.com/help"])
+def test_a_named_wait_changes_no_cause(suffix):
+    changed = []
+    for rule in RULES:
+        said = read(rule.example)[0]
+        if rule.hint or not rule.says or said.speaker is not Speaker.SERVER:
+            continue
+        found = match(replace(said, text=f"{said.text} {suffix}"), matcher_in_use())
+        if found.cause != rule.cause:
+            changed.append((said.text, found.words))
+    assert changed == []
+
+
+def test_advice_is_made_of_whole_sentences():
+    told = [text for rule in RULES for text in rule.do]
+    assert [text for text in told if not (text[0].isupper() and text.endswith("."))] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("550 Service refused, please try again later", True),
+        ("554 5.7.1 Temporarily refused for spam", True),
+        ("550 Rejected for spam; please don't try again later", False),
+        ("550 Permanently rejected for spam. Do not retry later", False),
+        ("550 Rejected for spam; see our contemporary policy", False),
+        ("550 5.1.1 User unknown; temporary alias expired", False),
+        ("554 blocked using zen.spamhaus.org, try again later", False),
+        ("550 too many messages this hour", True),
+    ],
+)
+def test_a_5xx_passes_only_where_it_says_so(text, passes):
+    assert wp.diagnose(text).temporary is passes
+
+
+def test_a_code_alone_gives_no_advice_that_destroys():
+    found = wp.diagnose("550 Intrusion prevention active")
+    assert found.confidence == "low"
+    assert found.tomorrow == "hold"
+    assert not any("uppress" in text for text in found.do)
+    assert "does not tell why" in found.meaning
