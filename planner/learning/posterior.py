@@ -1,0 +1,316 @@
+"""From the prior to the posterior: a tempered sampler for each provider, and the world's strictness that links them.
+
+Given how strict the whole world is, providers are independent. So each is learnt alone, under the prior of its own
+strictness; the shared part is then found on a grid and says how often each provider's particles are taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from planner.inputs.provider import PARAMETERS
+from planner.learning.evidence import SLOT_MINUTES
+from planner.learning.likelihood import N_HABITS, NOISE, SPREAD, Seen, Waits
+from planner.simulation import backoff
+from planner.simulation.beliefs import Beliefs, stream, values_at
+from planner.simulation.simulator import n_threads, worlds
+from planner.vocabulary import Floats
+
+if TYPE_CHECKING:
+    from planner.inputs.catalogue import Catalogue
+    from planner.inputs.provider import Provider
+    from planner.inputs.retry import RetryPolicy
+    from planner.inputs.sender import Sender
+
+_STRICTNESS = 0
+_RESTS = slice(1, 1 + len(PARAMETERS))
+_HABITS = slice(1 + len(PARAMETERS), 1 + len(PARAMETERS) + N_HABITS)
+N_SCORES = 1 + len(PARAMETERS) + N_HABITS
+
+_TYPICAL_SPREAD, _SPREAD_RANGE = 0.03, 1.0
+_TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
+
+_KEPT = 0.5
+"""Effective share of the particles that a tempering step keeps."""
+
+_ENOUGH, _ENOUGH_AT_LAST = 1.0, 2.0
+"""Accepted moves per particle after a tempering step, and after the last."""
+
+_MOST_MOVES = 24
+_GRID = np.linspace(-3.75, 3.75, 61)
+_LEAST_OWN = 0.04
+"""Variance of strictness that stays a provider's own, or particles of one operator's providers would never match."""
+
+
+class Particles(NamedTuple):
+    """What may be true of one provider: n particles of equal weight.
+
+    `scores` (n, size) standard normals under the prior: strictness, every parameter's own, habits; `doors` (n, days);
+    `values` (n, parameters); `informed` whether anything was seen.
+    """
+
+    scores: Floats
+    doors: Floats
+    values: Floats
+    informed: bool
+
+
+class Target:
+    """One provider's likelihood over the scores of the prior."""
+
+    def __init__(
+        self, sender: Sender, facts: Catalogue, name: str, policy: RetryPolicy, seen: Seen, pool: ThreadPoolExecutor
+    ) -> None:
+        self.sender, self.facts, self.name, self.seen = sender, facts, name, seen
+        self.provider: Provider = facts.provider(name)
+        table = backoff.tabulate([policy], 60.0 * SLOT_MINUTES)
+        rows = [x[0] if isinstance(x, np.ndarray) else x for x in table._replace(pause_slots=int(table.pause_slots[0]))]
+        by_name = dict(zip(table._fields, rows, strict=True))
+        by_name["early"] = np.zeros(by_name["nominal"].shape[1])
+        ordered: list[Any] = [by_name[field] for field in Waits._fields]
+        self.waits = Waits(*[np.array(x, order="C") if isinstance(x, np.ndarray) else int(x) for x in ordered])
+        self._pool = pool
+
+    def values(self, scores: Floats) -> Floats:
+        """Parameters, (particles, parameters)."""
+        return values_at(self.facts, self.provider, scores[:, _STRICTNESS], scores[:, _RESTS])
+
+    def log_likelihood(self, scores: Floats, doors: Floats) -> Floats:
+        """Log likelihood of every particle, (particles,)."""
+        return self.judge(self.values(scores), habits_of(scores), doors)[0]
+
+    def judge(self, values: Floats, habits: Floats, doors: Floats, by_day: bool = False) -> tuple[Floats, Floats]:
+        """Log likelihood of every particle, and what `likelihood.log_likelihoods` says of each day if asked for."""
+        from planner.learning import likelihood
+
+        n = len(values)
+        beliefs = Beliefs((self.name,), values[:, None, :], np.full(n, 1.0 / n))
+        world = worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T
+        out = np.zeros(n)
+        days = np.zeros((likelihood.N_DAYS, n if by_day else 0, doors.shape[1]))
+
+        def run(a: int, b: int) -> None:
+            part = np.ascontiguousarray(world[:, a:b])
+            some = np.zeros((likelihood.N_DAYS, b - a if by_day else 0, doors.shape[1]))
+            likelihood.log_likelihoods(part, habits[a:b], doors[a:b], self.seen, self.waits, out[a:b], some)
+            if by_day:
+                days[:, a:b] = some
+
+        step = -(-n // (2 * n_threads()))
+        for job in [self._pool.submit(run, a, min(a + step, n)) for a in range(0, n, step)]:
+            job.result()
+        return out, days
+
+    def moving(self) -> Any:
+        """Which scores the likelihood knows, (size,) bool array: a fixed parameter's is none of them."""
+        priors = self.provider.priors
+        used = {
+            f"missing_{item}_{what}"
+            for item in ("spf", "dkim", "dmarc", "ptr", "tls", "one_click")
+            if getattr(self.sender.authentication, item) == "no"
+            for what in ("factor", "refused")
+        }
+        moves = np.ones(N_SCORES, dtype=bool)
+        for k, name in enumerate(PARAMETERS):
+            known = not name.startswith("missing_") or name in used
+            moves[1 + k] = known and priors[name].low < priors[name].high
+        return moves
+
+
+def habits_of(scores: Floats) -> Floats:
+    """How far limit and background stray from day to day, (particles, N_HABITS)."""
+    habits = np.zeros((len(scores), N_HABITS))
+    own = scores[:, _HABITS]
+    habits[:, SPREAD] = np.clip(_TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD]), 0.002, 1.0)
+    habits[:, NOISE] = np.clip(_TYPICAL_NOISE * np.exp(_NOISE_RANGE * own[:, NOISE]), 0.01, 3.0)
+    return habits
+
+
+def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callable[[float], None]) -> Particles:
+    """Draw n particles from one provider's posterior under the prior of its own strictness.
+
+    A sequential Monte Carlo sampler: the likelihood is let in by degrees, each as large as leaves half the particles
+    effective; resampled particles then move by proposals that leave the current target as it is. `tick` is told the
+    power of the likelihood that has been reached.
+    """
+    luck = stream(seed, f"learning {target.name}")
+    scores = luck.standard_normal((n, N_SCORES))
+    doors = luck.random((n, target.seen.sent.shape[0]))
+    if not informed:
+        return Particles(scores, doors, target.values(scores), False)
+    moves = target.moving()
+    fit = target.log_likelihood(scores, doors)
+    power = 0.0
+    while power < 1.0:
+        step = _next_step(fit, 1.0 - power)
+        power = 1.0 if step >= 1.0 - power else power + step
+        chosen = _resampled(step * (fit - fit.max()), luck)
+        scores, doors, fit = scores[chosen], doors[chosen], fit[chosen]
+        enough = _ENOUGH_AT_LAST if power == 1.0 else _ENOUGH
+        accepted, tries = 0.0, 0
+        while accepted < enough and tries < _MOST_MOVES:
+            scores, doors, fit, share = _moved(target, scores, doors, fit, power, moves, luck, fitted=tries % 2 == 0)
+            accepted += share
+            tries += 1
+            tick(power * (1.0 - 0.5 * max(0.0, 1.0 - accepted / enough)))
+    return Particles(scores, doors, target.values(scores), True)
+
+
+def _next_step(fit: Floats, left: float) -> float:
+    """Return the largest step of the power that keeps `_KEPT` of the particles effective."""
+    away = fit - fit.max()
+
+    def kept(step: float) -> float:
+        weights = np.exp(step * away)
+        return float(weights.sum() ** 2 / (weights @ weights) / len(weights))
+
+    if kept(left) >= _KEPT:
+        return left
+    low, high = 0.0, left
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if kept(middle) >= _KEPT else (low, middle)
+    return max(low, 1e-9)
+
+
+def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
+    """Systematic resampling: which particle stands in each place."""
+    weights = np.exp(log_weights)
+    places = (np.arange(len(weights)) + luck.random()) / len(weights)
+    return np.searchsorted(np.cumsum(weights / weights.sum()), places).clip(max=len(weights) - 1)
+
+
+def _moved(
+    target: Target,
+    scores: Floats,
+    doors: Floats,
+    fit: Floats,
+    power: float,
+    moves: Any,
+    luck: np.random.Generator,
+    *,
+    fitted: bool,
+) -> tuple[Floats, Floats, Floats, float]:
+    """Try one move of every particle; scores that the likelihood does not know are drawn anew.
+
+    Fitted moves are reversible under a normal law fitted to the particles, the others, of some scores at a time, under
+    the prior: the first are fast where the posterior is near normal, the second are safe everywhere.
+    """
+    n = len(scores)
+    scores = np.where(moves, scores, luck.standard_normal(scores.shape))
+    proposed = scores.copy()
+    own = scores[:, moves]
+    length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
+    noise = luck.standard_normal(own.shape)
+    correction: Any = 0.0
+    if fitted:
+        centre = own.mean(axis=0)
+        spread = 0.9 * np.cov(own, rowvar=False) + 0.1 * np.eye(own.shape[1])
+        root = np.linalg.cholesky(spread)
+        moved = centre + np.sqrt(1.0 - length**2) * (own - centre) + length * noise @ root.T
+
+        def surprise(x: Floats) -> Floats:
+            z = np.linalg.solve(root, (x - centre).T)
+            return np.asarray(0.5 * (x * x).sum(axis=1) - 0.5 * (z * z).sum(axis=0))
+
+        correction = surprise(own) - surprise(moved)
+    else:
+        some = luck.random(own.shape) < np.array([0.1, 0.3, 1.0])[luck.integers(3, size=n)][:, None]
+        moved = np.where(some, np.sqrt(1.0 - length**2) * own + length * noise, own)
+    proposed[:, moves] = moved
+    fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
+    new_doors = np.where(fresh, luck.random(doors.shape), doors)
+    new_fit = target.log_likelihood(proposed, new_doors)
+    taken = np.log(luck.random(n)) < power * (new_fit - fit) + correction
+    scores = np.where(taken[:, None], proposed, scores)
+    doors = np.where(taken[:, None], new_doors, doors)
+    return scores, doors, np.where(taken, new_fit, fit), float(taken.mean())
+
+
+# --- all providers together
+
+
+def joined(
+    facts: Catalogue, names: tuple[str, ...], particles: list[Particles], scenarios: int, seed: int
+) -> list[Any]:
+    """Choose a particle of every provider for each scenario, so that strictness is shared as the prior has it.
+
+    Returns
+    -------
+    list of (scenarios,) int arrays, one per provider
+    """
+    groups = _groups(facts, names)
+    strictness = [each.scores[:, _STRICTNESS] for each in particles]
+    by_group = []
+    for members, share in groups:
+        log_chance = -0.5 * np.broadcast_to(_GRID, (len(_GRID), len(_GRID))) ** 2  # (world, operator)
+        for p in members:
+            if particles[p].informed:
+                log_chance = log_chance + _log_fit(facts.world_share, share[p], strictness[p])
+        by_group.append(log_chance)
+    totals = [np.log(np.exp(each).sum(axis=1)) for each in by_group]
+    world_chance = np.exp(-0.5 * _GRID**2 + sum(total - total.max() for total in totals))
+    luck = stream(seed, "learning world")
+    even = (luck.permutation(scenarios) + 0.5) / scenarios
+    world = _on_grid(np.broadcast_to(world_chance, (scenarios, len(_GRID))), even)
+    chosen: list[Any] = [None] * len(names)
+    for (members, share), log_chance in zip(groups, by_group, strict=True):
+        rows = np.abs(_GRID[None, :] - world[:, None]).argmin(axis=1)
+        own = stream(seed, f"learning with {names[members[0]]}")
+        operator = _on_grid(np.exp(log_chance[rows] - log_chance[rows].max(axis=1, keepdims=True)), own.random(scenarios))
+        for p in members:
+            mean, variance = _given(facts.world_share, share[p], world, operator)
+            log_weight = _log_ratio(strictness[p][None, :], mean[:, None], variance)
+            weights = np.cumsum(np.exp(log_weight - log_weight.max(axis=1, keepdims=True)), axis=1)
+            at = stream(seed, f"learning choice {names[p]}").random(scenarios) * weights[:, -1]
+            chosen[p] = (weights < at[:, None]).sum(axis=1).clip(max=len(strictness[p]) - 1)
+    return chosen
+
+
+def _groups(facts: Catalogue, names: tuple[str, ...]) -> list[tuple[list[int], dict[int, float]]]:
+    """Return providers of one operator together, with the share of own strictness that they have in common."""
+    by_operator: dict[str, list[int]] = {}
+    for p, name in enumerate(names):
+        by_operator.setdefault(facts.provider(name).operator or f"none but {name}", []).append(p)
+    largest = 1.0 - _LEAST_OWN / (1.0 - facts.world_share)
+    return [
+        (
+            members,
+            {p: min(facts.provider(names[p]).operator_share, largest) if len(members) > 1 else 0.0 for p in members},
+        )
+        for members in by_operator.values()
+    ]
+
+
+def _given(world_share: float, share: float, world: Floats, operator: Floats) -> tuple[Floats, float]:
+    """Mean and variance of a provider's strictness, given the world's and its operator's."""
+    mean = np.sqrt(world_share) * world + np.sqrt((1.0 - world_share) * share) * operator
+    return np.asarray(mean), (1.0 - world_share) * (1.0 - share)
+
+
+def _log_ratio(strictness: Floats, mean: Floats, variance: float) -> Floats:
+    """Log density of strictness given what is shared, over its density under the provider's own prior."""
+    return np.asarray(0.5 * strictness**2 - 0.5 * (strictness - mean) ** 2 / variance - 0.5 * np.log(variance))
+
+
+def _log_fit(world_share: float, share: float, strictness: Floats) -> Floats:
+    """Log of how well what was seen of a provider fits every (world, operator) of the grid."""
+    mean, variance = _given(world_share, share, _GRID[:, None], _GRID[None, :] if share > 0.0 else np.zeros((1, 1)))
+    log_ratio = _log_ratio(strictness[:, None, None], mean[None], variance)
+    most = log_ratio.max(axis=0)
+    return np.asarray(most + np.log(np.exp(log_ratio - most).mean(axis=0)))
+
+
+def _on_grid(chances: Floats, at: Floats) -> Floats:
+    """Points at these quantiles of laws on the grid, each cell even; chances (n, grid), at (n,)."""
+    sums = np.cumsum(chances, axis=1)
+    below = np.concatenate([np.zeros((len(sums), 1)), sums[:, :-1]], axis=1)
+    wanted = at * sums[:, -1]
+    cell = (sums < wanted[:, None]).sum(axis=1).clip(max=len(_GRID) - 1)
+    rows = np.arange(len(sums))
+    within = (wanted - below[rows, cell]) / np.maximum(chances[rows, cell], 1e-300)
+    return np.asarray(_GRID[cell] + (np.clip(within, 0.0, 1.0) - 0.5) * (_GRID[1] - _GRID[0]))
