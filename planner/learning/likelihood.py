@@ -17,6 +17,7 @@ from planner.simulation.layout import (
     DELIVERED,
     EXPIRED,
     FIRST_TROUBLE,
+    LIMIT,
     N_CAUSES,
     N_DELAY_BINS,
     N_FATES,
@@ -42,15 +43,15 @@ from planner.simulation.layout import (
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear
-from planner.simulation.slots import BUCKET, CLOSED_UNTIL, run_day
+from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, run_day
 
 SPREAD, NOISE = range(2)
 """Columns of `habits`: how far the limit strays from day to day (log), how far the background does (share of it)."""
 
 N_HABITS = 2
 
-N_DAYS = 4
-"""Rows of `days`: allowance; messages that the limit lets pass; log likelihood; chance of as few passing, or fewer."""
+FIT, TAIL = range(2)
+"""What is said of each day: its log likelihood, and the chance of a day as strange or stranger."""
 
 CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
@@ -107,7 +108,7 @@ class Waits(NamedTuple):
 
 
 @compiled
-def log_likelihoods(world, habits, doors, seen, waits, out, days):  # type: ignore[no-untyped-def]
+def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days):  # type: ignore[no-untyped-def]
     """Log likelihood of what was seen, for each particle.
 
     Parameters
@@ -116,12 +117,17 @@ def log_likelihoods(world, habits, doors, seen, waits, out, days):  # type: igno
         One provider's parameters.
     habits : (particles, N_HABITS) float array
     doors : (particles, days) float array, in [0, 1)
-        The provider closes the door on excess where this lies below its `penalty_chance`.
+        The provider closes the door on excess where this lies below its `penalty_chance`; where the causes tell
+        whether it did, that counts instead.
     seen : Seen
     waits : Waits
+    least : (particles,) float array
+        A particle that can no longer reach this is given up: its likelihood is 0.
+    most : (days,) float array
+        The best that the days after each can add.
     out : (particles,) float array, written
-    days : (N_DAYS, particles, days) float array, written; or without particles
-        See `N_DAYS`.
+    days : (particles, days, 2) float array, written
+        See `FIT`; not beyond the day on which a particle is given up.
     """
     quiet = world.copy()
     quiet[W_BASE_DEFERRAL] = 0.0
@@ -194,7 +200,10 @@ def log_likelihoods(world, habits, doors, seen, waits, out, days):  # type: igno
             turned = refused = 0.0
             passes = volume
             if blocks or queued >= 0.5 or volume > room or limiter[CLOSED_UNTIL] > d * n_slots:
-                quiet[W_PENALTY_CHANCE, i] = 1.0 if doors[i, d] < world[W_PENALTY_CHANCE, i] else 0.0
+                carried = limiter[CLOSED_UNTIL] > d * n_slots
+                told = seen.penalty[d] == 0.0 or (seen.penalty[d] > 0.0 and not carried)
+                closes = seen.penalty[d] > 0.0 if told else doors[i, d] < world[W_PENALTY_CHANCE, i]
+                quiet[W_PENALTY_CHANCE, i] = 1.0 if closes else 0.0
                 row[:] = 0.0
                 today = Today(tolerated, 0.0, 0.0, blocks, volume, 0.0, False)
                 run_day(
@@ -205,6 +214,9 @@ def log_likelihoods(world, habits, doors, seen, waits, out, days):  # type: igno
                 turned = row[FIRST_TROUBLE]
                 passes = row[DELIVERED]
                 refused = row[DEFERRED + PENALTY]
+                if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
+                    chance = world[W_PENALTY_CHANCE, i]
+                    total += math.log(max(_LEAST, chance if closes else 1.0 - chance))
             else:
                 limiter[BUCKET] = -1.0  # full again by morning
             day, tail, free = 0.0, 1.0, room
@@ -230,11 +242,11 @@ def log_likelihoods(world, habits, doors, seen, waits, out, days):  # type: igno
                 if seen.penalty[d] >= 0.0:
                     day += math.log(0.999 if (seen.penalty[d] > 0.0) == (refused > 0.0) else 0.001)
             total += day
-            if days.shape[1] > 0:
-                days[0, i, d] = tolerated
-                days[1, i, d] = free
-                days[2, i, d] = day
-                days[3, i, d] = tail
+            if total + most[d] < least[i]:
+                total = -math.inf
+                break
+            days[i, d, FIT] = day
+            days[i, d, TAIL] = tail
             delivered = seen.delivered[d]
             if math.isnan(delivered):
                 delivered = passes

@@ -14,7 +14,7 @@ import numpy as np
 
 from planner.inputs.provider import PARAMETERS
 from planner.learning.evidence import SLOT_MINUTES
-from planner.learning.likelihood import N_HABITS, NOISE, SPREAD, Seen, Waits
+from planner.learning.likelihood import FIT, N_HABITS, NOISE, SPREAD, Seen, Waits, log_likelihoods
 from planner.simulation import backoff
 from planner.simulation.beliefs import Beliefs, stream, values_at
 from planner.simulation.simulator import n_threads, worlds
@@ -34,13 +34,16 @@ N_SCORES = 1 + len(PARAMETERS) + N_HABITS
 _TYPICAL_SPREAD, _SPREAD_RANGE = 0.03, 1.0
 _TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
 
-_KEPT = 0.5
+_KEPT = 0.4
 """Effective share of the particles that a tempering step keeps."""
 
 _ENOUGH, _ENOUGH_AT_LAST = 1.0, 2.0
 """Accepted moves per particle after a tempering step, and after the last."""
 
 _MOST_MOVES = 24
+_MARGIN = 3.0
+"""Log likelihood by which the days to come may surpass all particles before a proposal is given up wrongly."""
+
 _GRID = np.linspace(-3.75, 3.75, 61)
 _LEAST_OWN = 0.04
 """Variance of strictness that stays a provider's own, or particles of one operator's providers would never match."""
@@ -79,26 +82,29 @@ class Target:
         """Parameters, (particles, parameters)."""
         return values_at(self.facts, self.provider, scores[:, _STRICTNESS], scores[:, _RESTS])
 
-    def log_likelihood(self, scores: Floats, doors: Floats) -> Floats:
-        """Log likelihood of every particle, (particles,)."""
-        return self.judge(self.values(scores), habits_of(scores), doors)[0]
+    def judge(
+        self, values: Floats, habits: Floats, doors: Floats, least: Floats | None = None, most: Floats | None = None
+    ) -> tuple[Floats, Floats]:
+        """Judge particles by what was seen, see `likelihood.log_likelihoods`.
 
-    def judge(self, values: Floats, habits: Floats, doors: Floats, by_day: bool = False) -> tuple[Floats, Floats]:
-        """Log likelihood of every particle, and what `likelihood.log_likelihoods` says of each day if asked for."""
-        from planner.learning import likelihood
-
+        Returns
+        -------
+        fit : (particles,) float array
+            Log likelihood; -inf for those that cannot reach `least`, given `most` that each day's successors add.
+        days : (particles, days, 2) float array
+        """
         n = len(values)
         beliefs = Beliefs((self.name,), values[:, None, :], np.full(n, 1.0 / n))
         world = worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T
-        out = np.zeros(n)
-        days = np.zeros((likelihood.N_DAYS, n if by_day else 0, doors.shape[1]))
+        out, days = np.zeros(n), np.zeros((*doors.shape, 2))
+        goal = np.full(n, -np.inf) if least is None else least
+        rest = np.zeros(doors.shape[1]) if most is None else most
 
         def run(a: int, b: int) -> None:
             part = np.ascontiguousarray(world[:, a:b])
-            some = np.zeros((likelihood.N_DAYS, b - a if by_day else 0, doors.shape[1]))
-            likelihood.log_likelihoods(part, habits[a:b], doors[a:b], self.seen, self.waits, out[a:b], some)
-            if by_day:
-                days[:, a:b] = some
+            log_likelihoods(
+                part, habits[a:b], doors[a:b], self.seen, self.waits, goal[a:b], rest, out[a:b], days[a:b]
+            )
 
         step = -(-n // (2 * n_threads()))
         for job in [self._pool.submit(run, a, min(a + step, n)) for a in range(0, n, step)]:
@@ -143,21 +149,30 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
     if not informed:
         return Particles(scores, doors, target.values(scores), False)
     moves = target.moving()
-    fit = target.log_likelihood(scores, doors)
+    cloud = Cloud(scores, doors, *target.judge(target.values(scores), habits_of(scores), doors))
     power = 0.0
     while power < 1.0:
-        step = _next_step(fit, 1.0 - power)
+        step = _next_step(cloud.fit, 1.0 - power)
         power = 1.0 if step >= 1.0 - power else power + step
-        chosen = _resampled(step * (fit - fit.max()), luck)
-        scores, doors, fit = scores[chosen], doors[chosen], fit[chosen]
+        chosen = _resampled(step * (cloud.fit - cloud.fit.max()), luck)
+        cloud = Cloud(*(each[chosen] for each in cloud))
         enough = _ENOUGH_AT_LAST if power == 1.0 else _ENOUGH
         accepted, tries = 0.0, 0
         while accepted < enough and tries < _MOST_MOVES:
-            scores, doors, fit, share = _moved(target, scores, doors, fit, power, moves, luck, fitted=tries % 2 == 0)
+            cloud, share = _moved(target, cloud, power, moves, luck, fitted=tries % 2 == 0)
             accepted += share
             tries += 1
             tick(power * (1.0 - 0.5 * max(0.0, 1.0 - accepted / enough)))
-    return Particles(scores, doors, target.values(scores), True)
+    return Particles(cloud.scores, cloud.doors, target.values(cloud.scores), True)
+
+
+class Cloud(NamedTuple):
+    """Particles on their way: `scores`, `doors` as in `Particles`, `fit` (n,), `days` (n, days, 2), see `judge`."""
+
+    scores: Floats
+    doors: Floats
+    fit: Floats
+    days: Floats
 
 
 def _next_step(fit: Floats, left: float) -> float:
@@ -185,21 +200,14 @@ def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
 
 
 def _moved(
-    target: Target,
-    scores: Floats,
-    doors: Floats,
-    fit: Floats,
-    power: float,
-    moves: Any,
-    luck: np.random.Generator,
-    *,
-    fitted: bool,
-) -> tuple[Floats, Floats, Floats, float]:
+    target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, fitted: bool
+) -> tuple[Cloud, float]:
     """Try one move of every particle; scores that the likelihood does not know are drawn anew.
 
     Fitted moves are reversible under a normal law fitted to the particles, the others, of some scores at a time, under
     the prior: the first are fast where the posterior is near normal, the second are safe everywhere.
     """
+    scores, doors, fit, days = cloud
     n = len(scores)
     scores = np.where(moves, scores, luck.standard_normal(scores.shape))
     proposed = scores.copy()
@@ -224,11 +232,18 @@ def _moved(
     proposed[:, moves] = moved
     fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
     new_doors = np.where(fresh, luck.random(doors.shape), doors)
-    new_fit = target.log_likelihood(proposed, new_doors)
-    taken = np.log(luck.random(n)) < power * (new_fit - fit) + correction
-    scores = np.where(taken[:, None], proposed, scores)
-    doors = np.where(taken[:, None], new_doors, doors)
-    return scores, doors, np.where(taken, new_fit, fit), float(taken.mean())
+    least = fit + (np.log(luck.random(n)) - correction) / power
+    best = days[:, :, FIT].max(axis=0)
+    most = best[::-1].cumsum()[::-1] - best + _MARGIN
+    new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
+    taken = new_fit > least
+    moved_cloud = Cloud(
+        np.where(taken[:, None], proposed, scores),
+        np.where(taken[:, None], new_doors, doors),
+        np.where(taken, new_fit, fit),
+        np.where(taken[:, None, None], new_days, days),
+    )
+    return moved_cloud, float(taken.mean())
 
 
 # --- all providers together

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from planner.observing.observations import Observations
 
 N_SCENARIOS = 500
-LEAST_PARTICLES = 1000
+LEAST_PARTICLES = 600
 _TENTH = 1.2815515655446004
 
 FEW = 100.0
@@ -105,6 +105,7 @@ def _sampled(
     facts: Catalogue, targets: list[Target], evidence: Evidence, prior: Beliefs, seed: int, tell: Progress
 ) -> Calibration:
     """Return the posterior under the catalogue's priors, or somebody's own."""
+    from planner.learning.likelihood import TAIL
     from planner.learning.posterior import habits_of, joined, particles_of
 
     names = prior.providers
@@ -130,14 +131,15 @@ def _sampled(
             continue
         habits = habits_of(each.scores[c])
         spread[p] = np.quantile(habits[:, 0], QUANTILES)
-        _, by_day = target.judge(posterior.values[:, p], habits, each.doors[c], True)
-        strange += [(names[p], evidence.days[d]) for d in np.flatnonzero(by_day[3].mean(axis=0) < STRANGE)]
+        _, by_day = target.judge(posterior.values[:, p], habits, each.doors[c])
+        strange += [(names[p], evidence.days[d]) for d in np.flatnonzero(by_day[:, :, TAIL].mean(axis=0) < STRANGE)]
     learnt = _learnt(facts, posterior)
     return _calibration(posterior, evidence, points, learnt, sizes, spread, strange)
 
 
 def _weighted(targets: list[Target], beliefs: Beliefs, evidence: Evidence, seed: int) -> Calibration:
     """Return somebody's scenarios with the weights that the observations give them."""
+    from planner.learning.likelihood import TAIL
     from planner.learning.posterior import N_SCORES, habits_of
 
     n, names = len(beliefs), beliefs.providers
@@ -152,11 +154,11 @@ def _weighted(targets: list[Target], beliefs: Beliefs, evidence: Evidence, seed:
         luck = stream(seed, f"learning {names[p]}")
         habits = habits_of(luck.standard_normal((n * _CHANCES, N_SCORES)))
         doors = luck.random((n * _CHANCES, len(evidence.days)))
-        fit, by_day = target.judge(np.repeat(beliefs.values[:, p], _CHANCES, axis=0), habits, doors, True)
+        fit, by_day = target.judge(np.repeat(beliefs.values[:, p], _CHANCES, axis=0), habits, doors)
         fits = fit.reshape(n, _CHANCES)
         most = fits.max(axis=1, keepdims=True)
         log_weights = log_weights + most[:, 0] + np.log(np.exp(fits - most).mean(axis=1))
-        judged.append((fit, habits[:, 0], by_day[3]))
+        judged.append((fit, habits[:, 0], by_day[:, :, TAIL]))
     weights = np.exp(log_weights - log_weights.max())
     weights /= weights.sum()
     for p, each in enumerate(judged):
