@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.learning.calibration import Calibration
+    from planner.learning.updating import calibrate
     from planner.observing.observations import Observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
@@ -30,6 +32,7 @@ __all__ = [
     "AddressList",
     "Audience",
     "Beliefs",
+    "Calibration",
     "Cancelled",
     "Candidate",
     "Comparison",
@@ -48,6 +51,7 @@ __all__ = [
     "Sender",
     "__version__",
     "advise_retries",
+    "calibrate",
     "catalogue",
     "compare",
     "draw",
@@ -65,6 +69,7 @@ _HOMES = {
     "AddressList": "planner.inputs.address_list",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
+    "Calibration": "planner.learning.calibration",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
@@ -82,6 +87,7 @@ _HOMES = {
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
+    "calibrate": "planner.learning.updating",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",

@@ -215,8 +215,8 @@ class Calibration(Beliefs):
         most = max(self.informed)
         days = f"{most} day{'s' * (most != 1)} with mail"
         return (
-            f"Learnt from {days} at {with_mail} of {len(self.providers)} providers; the {len(self)} scenarios are worth "
-            f"at least {rounded(self.effective_sample_size)} independent ones."
+            f"Learnt from {days} at {with_mail} of {len(self.providers)} providers; "
+            f"the {len(self)} scenarios are worth at least {rounded(self.effective_sample_size)} independent ones."
         )
 
     def _sentences(self) -> Iterator[str]:
@@ -241,9 +241,11 @@ def _sentence(name: str, parameter: str, now: Floats, before: Floats) -> str:
     elif parameter == "hourly_share":
         said = f"{name} {tolerates} {middle} of a day's allowance in an hour"
     else:
-        info = PARAMETER_INFO[parameter]
-        unit = {"h": " h", "messages/day/IP": " messages a day per IP"}.get(info.unit, "")
-        said = f"{info.title} at {name}: {middle}{unit}"
+        said = {
+            "growth_fades_at": f"Growth at {name} slows down from {middle} messages a day per IP",
+            "penalty_chance": f"Excess closes the door of {name} on {middle} of the days",
+            "penalty_hours": f"A closed door of {name} opens again after {middle} h",
+        }[parameter]
     return f"{said}, 8 times in 10 between {low} and {high}; you assumed {range_before}."
 
 

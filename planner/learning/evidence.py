@@ -49,7 +49,7 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     due = sender.send_mask(n_days)
     opens = opening_days(sender, n_days)
     seen, informed, unknown = [], [], []
-    for p, name in enumerate(sender.provider_names):
+    for p in range(len(sender.provider_names)):
         causes = known.deferred_by_cause[p]
         blocked = np.nan_to_num(known.blocked[p])
         seen.append(
@@ -140,4 +140,3 @@ def _expected_rates(sender: Sender, sent: Floats) -> tuple[Floats, Floats]:
     before = np.maximum.accumulate(np.pad(volumes, ((0, 0), (1, 0), (0, 0))), axis=1)[:, :-1]
     fresh = volumes if sender.kind == "transactional" else np.maximum(0.0, volumes - before)
     return complaint, np.round(fresh @ np.array([segment.hard_bounce_rate for segment in segments]))
-

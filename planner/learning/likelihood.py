@@ -58,9 +58,11 @@ CLEAN, TROUBLED, UNSURE = range(3)
 
 _LEAST = 1e-30
 _ROUNDING = 2.0
+_LATE = 0.004
+"""Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
+
 _RETRIES_ONLY = 0.1
 """How likely the limit met nothing but retries, where it met something and first attempts show no trace."""
-
 
 
 class Seen(NamedTuple):
@@ -234,7 +236,8 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 else:
                     if not math.isnan(seen.delivered[d]):
                         passed = seen.delivered[d] + seen.bounced[d]
-                        day, tail = _deliveries(passed, passes, background, trouble, habits[i, SPREAD])
+                        hopeful = passes * (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
+                        day, tail = _deliveries(passed, hopeful, trouble, habits[i, SPREAD])
                     if seen.verdict[d] != UNSURE:
                         clean = _clean(volume, free, habits[i, SPREAD])
                         likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
@@ -281,7 +284,9 @@ def _count(k, n, share, noise):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _first_attempts(n, turned_away, free, background, trouble, verdict, noisy, spread, noise):  # type: ignore[no-untyped-def]
+def _first_attempts(  # type: ignore[no-untyped-def]
+    n, turned_away, free, background, trouble, verdict, noisy, spread, noise
+):
     """Log likelihood of how many of the day's n first attempts were turned away, and chance of what is as strange.
 
     `free` is how many the limit lets pass, known up to a factor exp(spread × normal): if that is n or more the day is
@@ -309,8 +314,10 @@ def _first_attempts(n, turned_away, free, background, trouble, verdict, noisy, s
         troubled = chance * math.exp(-k / (n * share))
         likelihood += clean * (calm + troubled / (n * share))
         far = k - background * n
-        ordinary = 1.0 if far <= 0.0 else math.exp(
-            -0.5 * far * far / (background * n * (1.0 + background * n * noise * noise) + 1.0)
+        ordinary = (
+            1.0
+            if far <= 0.0
+            else math.exp(-0.5 * far * far / (background * n * (1.0 + background * n * noise * noise) + 1.0))
         )
         tail += clean * ((1.0 - chance) * ordinary + troubled)
     return math.log(likelihood), tail
@@ -337,12 +344,11 @@ def _below(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _deliveries(passed, passes, background, trouble, spread):  # type: ignore[no-untyped-def]
+def _deliveries(passed, passes, trouble, spread):  # type: ignore[no-untyped-def]
     """Log likelihood of how many messages passed in a day, where nothing else is known; and its tail."""
     chance, share = trouble
     passes = max(passes, 0.5)
-    ordinary = 0.5 * background + 0.002
-    width = math.sqrt(spread * spread + ordinary * ordinary + (_ROUNDING + background * passes) / passes**2)
+    width = math.sqrt(spread * spread + _LATE * _LATE + (_ROUNDING + _LATE * passes) / passes**2)
     z = (math.log(max(passed, 0.5)) - math.log(passes)) / width
     likelihood = (1.0 - chance) * _density(z) / width
     tail = 2.0 * _below(-abs(z))

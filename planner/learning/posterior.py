@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.inputs.provider import PARAMETERS
-from planner.learning.evidence import SLOT_MINUTES
 from planner.learning.likelihood import FIT, N_HABITS, NOISE, SPREAD, Seen, Waits, log_likelihoods
 from planner.simulation import backoff
 from planner.simulation.beliefs import Beliefs, stream, values_at
@@ -70,12 +69,7 @@ class Target:
     ) -> None:
         self.sender, self.facts, self.name, self.seen = sender, facts, name, seen
         self.provider: Provider = facts.provider(name)
-        table = backoff.tabulate([policy], 60.0 * SLOT_MINUTES)
-        rows = [x[0] if isinstance(x, np.ndarray) else x for x in table._replace(pause_slots=int(table.pause_slots[0]))]
-        by_name = dict(zip(table._fields, rows, strict=True))
-        by_name["early"] = np.zeros(by_name["nominal"].shape[1])
-        ordered: list[Any] = [by_name[field] for field in Waits._fields]
-        self.waits = Waits(*[np.array(x, order="C") if isinstance(x, np.ndarray) else int(x) for x in ordered])
+        self.waits = _waits(policy, seen.slot_seconds)
         self._pool = pool
 
     def values(self, scores: Floats) -> Floats:
@@ -102,9 +96,7 @@ class Target:
 
         def run(a: int, b: int) -> None:
             part = np.ascontiguousarray(world[:, a:b])
-            log_likelihoods(
-                part, habits[a:b], doors[a:b], self.seen, self.waits, goal[a:b], rest, out[a:b], days[a:b]
-            )
+            log_likelihoods(part, habits[a:b], doors[a:b], self.seen, self.waits, goal[a:b], rest, out[a:b], days[a:b])
 
         step = -(-n // (2 * n_threads()))
         for job in [self._pool.submit(run, a, min(a + step, n)) for a in range(0, n, step)]:
@@ -125,6 +117,16 @@ class Target:
             known = not name.startswith("missing_") or name in used
             moves[1 + k] = known and priors[name].low < priors[name].high
         return moves
+
+
+def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
+    """Return a policy's tables; nothing is greylisted where the limit alone is asked."""
+    table = backoff.tabulate([policy], slot_seconds)
+    rows: dict[str, Any] = {
+        name: value[0] if isinstance(value, np.ndarray) else value for name, value in table._asdict().items()
+    }
+    rows |= {"pause_slots": int(rows["pause_slots"]), "early": np.zeros(table.nominal.shape[2])}
+    return Waits(**{name: np.array(x, order="C") if isinstance(x, np.ndarray) else x for name, x in rows.items()})
 
 
 def habits_of(scores: Floats) -> Floats:
@@ -276,7 +278,9 @@ def joined(
     for (members, share), log_chance in zip(groups, by_group, strict=True):
         rows = np.abs(_GRID[None, :] - world[:, None]).argmin(axis=1)
         own = stream(seed, f"learning with {names[members[0]]}")
-        operator = _on_grid(np.exp(log_chance[rows] - log_chance[rows].max(axis=1, keepdims=True)), own.random(scenarios))
+        operator = _on_grid(
+            np.exp(log_chance[rows] - log_chance[rows].max(axis=1, keepdims=True)), own.random(scenarios)
+        )
         for p in members:
             mean, variance = _given(facts.world_share, share[p], world, operator)
             log_weight = _log_ratio(strictness[p][None, :], mean[:, None], variance)

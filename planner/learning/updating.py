@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,13 +113,15 @@ def _sampled(
     points = np.stack([_prior_points(facts, name) for name in names])
     if not any(evidence.informed):
         habits = np.zeros((len(names), 3))
-        return _calibration(prior, evidence, points, np.zeros(points.shape[:2]), np.full(len(names), 1.0 * len(prior)), habits, [])
+        return _calibration(
+            prior, evidence, points, np.zeros(points.shape[:2]), np.full(len(names), 1.0 * len(prior)), habits, []
+        )
     n = max(LEAST_PARTICLES, len(prior))
     work = max(1, sum(days > 0 for days in evidence.informed))
     done = 0
     particles = []
     for target, days in zip(targets, evidence.informed, strict=True):
-        particles.append(particles_of(target, days > 0, n, seed, lambda power: tell((done + power) / work)))
+        particles.append(particles_of(target, days > 0, n, seed, partial(_tell_part, tell, done, work)))
         done += days > 0
     chosen = joined(facts, names, particles, len(prior), seed)
     values = np.stack([each.values[c] for each, c in zip(particles, chosen, strict=True)], axis=1)
@@ -135,6 +138,10 @@ def _sampled(
         strange += [(names[p], evidence.days[d]) for d in np.flatnonzero(by_day[:, :, TAIL].mean(axis=0) < STRANGE)]
     learnt = _learnt(facts, posterior)
     return _calibration(posterior, evidence, points, learnt, sizes, spread, strange)
+
+
+def _tell_part(tell: Progress, done: int, parts: int, share: float) -> None:
+    tell((done + share) / parts)
 
 
 def _weighted(targets: list[Target], beliefs: Beliefs, evidence: Evidence, seed: int) -> Calibration:

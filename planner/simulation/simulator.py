@@ -276,9 +276,7 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
     return np.stack([derived[name] if name in derived else values[name] for name in layout.WORLD], axis=1).astype(float)
 
 
-def established_at_start(
-    sender: Sender, values: Mapping[str, Floats], mailed: Sequence[int] | None = None
-) -> Floats:
+def established_at_start(sender: Sender, values: Mapping[str, Floats], mailed: Sequence[int] | None = None) -> Floats:
     """Established volume on the first day from the sender's history, (scenarios, providers), messages/day."""
     domain, ip, idle = (each if mailed is None else each[mailed] for each in sender.past())
     cooled = equations.cooling(values["idle_decay"], idle)
