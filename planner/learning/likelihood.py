@@ -68,11 +68,10 @@ _RETRIES_ONLY = 0.1
 class Seen(NamedTuple):
     """What one provider did, D days; NaN where it is not known.
 
-    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks), `passed` (delivered and hard
-    bounced) (D,) messages; `verdict` (D,) as `CLEAN`; `noisy` (D,) share of the attempts that were deferred by
-    greylisting, noise and trouble of the provider's own; `penalty` (D,) 1, 0, or -1 where nobody knows; `complaint_rate` (D,); `opens` first day on
-    which mail is taken; `pace` (slots,) cumulative; `burst` hours of mail that the fullest hours hold, see
-    `evidence.burst_hours`; `slot_seconds`.
+    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
+    `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `complaint_rate` (D,); `opens` first day on which mail is
+    taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
     sent: Any

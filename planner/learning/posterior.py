@@ -36,10 +36,10 @@ _TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
 _KEPT = 0.4
 """Effective share of the particles that a tempering step keeps."""
 
-_ENOUGH, _ENOUGH_AT_LAST = 1.0, 2.0
-"""Accepted moves per particle after a tempering step, and after the last."""
+_ENOUGH, _ENOUGH_AT_LAST = 0.25, 1.0
+"""How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
-_MOST_MOVES = 24
+_MOST_MOVES, _MOST_MOVES_AT_LAST = 8, 30
 _MARGIN = 3.0
 """Log likelihood by which the days to come may surpass all particles before a proposal is given up wrongly."""
 
@@ -126,7 +126,10 @@ def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
         name: value[0] if isinstance(value, np.ndarray) else value for name, value in table._asdict().items()
     }
     rows |= {"pause_slots": int(rows["pause_slots"]), "early": np.zeros(table.nominal.shape[2])}
-    return Waits(**{name: np.array(x, order="C") if isinstance(x, np.ndarray) else x for name, x in rows.items()})
+    ordered: dict[str, Any] = {
+        name: np.array(x, order="C") if isinstance(x, np.ndarray) else x for name, x in rows.items()
+    }
+    return Waits(**ordered)
 
 
 def habits_of(scores: Floats) -> Floats:
@@ -158,13 +161,13 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         power = 1.0 if step >= 1.0 - power else power + step
         chosen = _resampled(step * (cloud.fit - cloud.fit.max()), luck)
         cloud = Cloud(*(each[chosen] for each in cloud))
-        enough = _ENOUGH_AT_LAST if power == 1.0 else _ENOUGH
-        accepted, tries = 0.0, 0
-        while accepted < enough and tries < _MOST_MOVES:
-            cloud, share = _moved(target, cloud, power, moves, luck, fitted=tries % 2 == 0)
-            accepted += share
+        enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
+        come, tries = 0.0, 0
+        while come < enough and tries < most:
+            cloud, way = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
+            come += way
             tries += 1
-            tick(power * (1.0 - 0.5 * max(0.0, 1.0 - accepted / enough)))
+            tick(power * (1.0 - 0.5 * max(0.0, 1.0 - come / enough)))
     return Particles(cloud.scores, cloud.doors, target.values(cloud.scores), True)
 
 
@@ -202,36 +205,34 @@ def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
 
 
 def _moved(
-    target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, fitted: bool
+    target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, together: bool
 ) -> tuple[Cloud, float]:
     """Try one move of every particle; scores that the likelihood does not know are drawn anew.
 
-    Fitted moves are reversible under a normal law fitted to the particles, the others, of some scores at a time, under
-    the prior: the first are fast where the posterior is near normal, the second are safe everywhere.
+    A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
+    of some scores, each by itself, which renews what little is known of. Returns how far particles have come: the
+    share of the law that was drawn anew, over all scores.
     """
     scores, doors, fit, days = cloud
     n = len(scores)
     scores = np.where(moves, scores, luck.standard_normal(scores.shape))
     proposed = scores.copy()
     own = scores[:, moves]
-    length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
     noise = luck.standard_normal(own.shape)
-    correction: Any = 0.0
-    if fitted:
-        centre = own.mean(axis=0)
-        spread = 0.9 * np.cov(own, rowvar=False) + 0.1 * np.eye(own.shape[1])
-        root = np.linalg.cholesky(spread)
-        moved = centre + np.sqrt(1.0 - length**2) * (own - centre) + length * noise @ root.T
-
-        def surprise(x: Floats) -> Floats:
-            z = np.linalg.solve(root, (x - centre).T)
-            return np.asarray(0.5 * (x * x).sum(axis=1) - 0.5 * (z * z).sum(axis=0))
-
-        correction = surprise(own) - surprise(moved)
+    centre = own.mean(axis=0)
+    spread = 0.9 * np.cov(own, rowvar=False) + 0.1 * np.eye(own.shape[1])
+    if together:
+        length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
+        root: Any = np.linalg.cholesky(spread)
+        part: Any = length**2
     else:
-        some = luck.random(own.shape) < np.array([0.1, 0.3, 1.0])[luck.integers(3, size=n)][:, None]
-        moved = np.where(some, np.sqrt(1.0 - length**2) * own + length * noise, own)
+        length = np.array([0.4, 0.7, 1.0])[luck.integers(3, size=n)][:, None]
+        root = np.diag(np.sqrt(np.diag(spread)))
+        length = length * (luck.random(own.shape) < np.array([0.1, 0.25, 0.5])[luck.integers(3, size=n)][:, None])
+        part = (length**2).mean(axis=1, keepdims=True)
+    moved = centre + np.sqrt(1.0 - length**2) * (own - centre) + length * (noise @ root.T)
     proposed[:, moves] = moved
+    correction = _surprise(own, centre, root) - _surprise(moved, centre, root)
     fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
     new_doors = np.where(fresh, luck.random(doors.shape), doors)
     least = fit + (np.log(luck.random(n)) - correction) / power
@@ -245,7 +246,13 @@ def _moved(
         np.where(taken, new_fit, fit),
         np.where(taken[:, None, None], new_days, days),
     )
-    return moved_cloud, float(taken.mean())
+    return moved_cloud, float((taken * part[:, 0]).mean())
+
+
+def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:
+    """Log density under the fitted law less that under the prior, but for a constant."""
+    z = np.asarray(np.linalg.solve(root, (scores - centre).T))
+    return np.asarray(0.5 * (scores * scores).sum(axis=1) - 0.5 * (z * z).sum(axis=0))
 
 
 # --- all providers together
