@@ -51,14 +51,14 @@ _LEAST_OWN = 0.04
 class Particles(NamedTuple):
     """What may be true of one provider: n particles of equal weight.
 
-    `scores` (n, size) standard normals under the prior: strictness, every parameter's own, habits; `doors` (n, days);
-    `values` (n, parameters); `informed` whether anything was seen.
+    `scores` (n, N_SCORES) standard normals under the prior: strictness, every parameter's own, habits; `doors` (n,
+    days); `informed` whether anything was seen; `size` how many independent particles they are worth.
     """
 
     scores: Floats
     doors: Floats
-    values: Floats
     informed: bool
+    size: float
 
 
 class Target:
@@ -152,7 +152,7 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
     scores = luck.standard_normal((n, N_SCORES))
     doors = luck.random((n, target.seen.sent.shape[0]))
     if not informed:
-        return Particles(scores, doors, target.values(scores), False)
+        return Particles(scores, doors, False, float(n))
     moves = target.moving()
     cloud = Cloud(scores, doors, *target.judge(target.values(scores), habits_of(scores), doors))
     power = 0.0
@@ -168,7 +168,7 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
             come += way
             tries += 1
             tick(power * (1.0 - 0.5 * max(0.0, 1.0 - come / enough)))
-    return Particles(cloud.scores, cloud.doors, target.values(cloud.scores), True)
+    return Particles(cloud.scores, cloud.doors, True, _distinct(cloud.scores))
 
 
 class Cloud(NamedTuple):
@@ -255,17 +255,21 @@ def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:
     return np.asarray(0.5 * (scores * scores).sum(axis=1) - 0.5 * (z * z).sum(axis=0))
 
 
+def _distinct(scores: Floats) -> float:
+    """Effective number of particles that differ."""
+    _, counts = np.unique(scores[:, _STRICTNESS : _STRICTNESS + 3], axis=0, return_counts=True)
+    return float(counts.sum() ** 2 / (counts @ counts))
+
+
 # --- all providers together
 
 
 def joined(
     facts: Catalogue, names: tuple[str, ...], particles: list[Particles], scenarios: int, seed: int
-) -> list[Any]:
-    """Choose a particle of every provider for each scenario, so that strictness is shared as the prior has it.
+) -> list[Particles]:
+    """Give every scenario a particle of each provider, so that strictness is shared as the prior has it.
 
-    Returns
-    -------
-    list of (scenarios,) int arrays, one per provider
+    A provider of which nothing was seen is drawn from its prior, given what is shared.
     """
     groups = _groups(facts, names)
     strictness = [each.scores[:, _STRICTNESS] for each in particles]
@@ -281,7 +285,7 @@ def joined(
     luck = stream(seed, "learning world")
     even = (luck.permutation(scenarios) + 0.5) / scenarios
     world = _on_grid(np.broadcast_to(world_chance, (scenarios, len(_GRID))), even)
-    chosen: list[Any] = [None] * len(names)
+    chosen = list(particles)
     for (members, share), log_chance in zip(groups, by_group, strict=True):
         rows = np.abs(_GRID[None, :] - world[:, None]).argmin(axis=1)
         own = stream(seed, f"learning with {names[members[0]]}")
@@ -290,10 +294,19 @@ def joined(
         )
         for p in members:
             mean, variance = _given(facts.world_share, share[p], world, operator)
+            luck = stream(seed, f"learning choice {names[p]}")
+            if not particles[p].informed:
+                scores = luck.standard_normal((scenarios, N_SCORES))
+                scores[:, _STRICTNESS] = mean + np.sqrt(variance) * scores[:, _STRICTNESS]
+                doors = np.zeros((scenarios, particles[p].doors.shape[1]))
+                chosen[p] = Particles(scores, doors, False, float(scenarios))
+                continue
             log_weight = _log_ratio(strictness[p][None, :], mean[:, None], variance)
             weights = np.cumsum(np.exp(log_weight - log_weight.max(axis=1, keepdims=True)), axis=1)
-            at = stream(seed, f"learning choice {names[p]}").random(scenarios) * weights[:, -1]
-            chosen[p] = (weights < at[:, None]).sum(axis=1).clip(max=len(strictness[p]) - 1)
+            at = (luck.permutation(scenarios) + luck.random()) / scenarios * weights[:, -1]
+            places = (weights < at[:, None]).sum(axis=1).clip(max=len(strictness[p]) - 1)
+            scores = particles[p].scores[places]
+            chosen[p] = Particles(scores, particles[p].doors[places], True, _distinct(scores))
     return chosen
 
 

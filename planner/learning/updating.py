@@ -29,10 +29,12 @@ LEAST_PARTICLES = 600
 _TENTH = 1.2815515655446004
 
 FEW = 100.0
-STRANGE = 2e-4
+STRANGE = 1e-3
 """Days of which the posterior expects so few as strange contradict it."""
 
-UNSTEADY = 0.15
+UNSTEADY = 0.16
+"""Spread of a limit from day to day that one provider in 20 surpasses: more is no explanation but a finding."""
+
 _CHANCES = 16
 """Draws of what no parameter decides, for each scenario of beliefs that somebody gave."""
 
@@ -106,7 +108,7 @@ def _sampled(
     facts: Catalogue, targets: list[Target], evidence: Evidence, prior: Beliefs, seed: int, tell: Progress
 ) -> Calibration:
     """Return the posterior under the catalogue's priors, or somebody's own."""
-    from planner.learning.likelihood import TAIL
+    from planner.learning.likelihood import SPREAD, TAIL
     from planner.learning.posterior import habits_of, joined, particles_of
 
     names = prior.providers
@@ -124,17 +126,18 @@ def _sampled(
         particles.append(particles_of(target, days > 0, n, seed, partial(_tell_part, tell, done, work)))
         done += days > 0
     chosen = joined(facts, names, particles, len(prior), seed)
-    values = np.stack([each.values[c] for each, c in zip(particles, chosen, strict=True)], axis=1)
+    values = np.stack([target.values(each.scores) for target, each in zip(targets, chosen, strict=True)], axis=1)
     posterior = Beliefs(names, _shortened(values), np.full(len(prior), 1.0 / len(prior)))
-    sizes = np.array([_distinct(each) for each in chosen])
+    sizes = np.array([each.size for each in chosen])
     spread = np.zeros((len(names), 3))
     strange: list[tuple[str, date]] = []
-    for p, (target, each, c) in enumerate(zip(targets, particles, chosen, strict=True)):
-        if not each.informed:
+    for p, (target, each) in enumerate(zip(targets, chosen, strict=True)):
+        if not evidence.informed[p]:
             continue
-        habits = habits_of(each.scores[c])
-        spread[p] = np.quantile(habits[:, 0], QUANTILES)
-        _, by_day = target.judge(posterior.values[:, p], habits, each.doors[c])
+        habits = habits_of(each.scores)
+        spread[p] = np.quantile(habits[:, SPREAD], QUANTILES)
+        steady = np.minimum(habits, np.array([UNSTEADY, np.inf]))
+        _, by_day = target.judge(posterior.values[:, p], steady, each.doors)
         strange += [(names[p], evidence.days[d]) for d in np.flatnonzero(by_day[:, :, TAIL].mean(axis=0) < STRANGE)]
     learnt = _learnt(facts, posterior)
     return _calibration(posterior, evidence, points, learnt, sizes, spread, strange)
@@ -146,7 +149,7 @@ def _tell_part(tell: Progress, done: int, parts: int, share: float) -> None:
 
 def _weighted(targets: list[Target], beliefs: Beliefs, evidence: Evidence, seed: int) -> Calibration:
     """Return somebody's scenarios with the weights that the observations give them."""
-    from planner.learning.likelihood import TAIL
+    from planner.learning.likelihood import SPREAD, TAIL
     from planner.learning.posterior import N_SCORES, habits_of
 
     n, names = len(beliefs), beliefs.providers
@@ -165,7 +168,7 @@ def _weighted(targets: list[Target], beliefs: Beliefs, evidence: Evidence, seed:
         fits = fit.reshape(n, _CHANCES)
         most = fits.max(axis=1, keepdims=True)
         log_weights = log_weights + most[:, 0] + np.log(np.exp(fits - most).mean(axis=1))
-        judged.append((fit, habits[:, 0], by_day[:, :, TAIL]))
+        judged.append((fit, habits[:, SPREAD], by_day[:, :, TAIL]))
     weights = np.exp(log_weights - log_weights.max())
     weights /= weights.sum()
     for p, each in enumerate(judged):
@@ -206,16 +209,17 @@ def _calibration(
         learnt=learnt,
         effective_sample_sizes=sizes,
         spread=spread,
-        warnings=tuple(_warnings(beliefs.providers, evidence, sizes, spread, strange)),
+        warnings=tuple(_warnings(beliefs, evidence, sizes, spread, strange)),
     )
 
 
 def _warnings(
-    names: tuple[str, ...], evidence: Evidence, sizes: Floats, spread: Floats, strange: list[tuple[str, date]]
+    beliefs: Beliefs, evidence: Evidence, sizes: Floats, spread: Floats, strange: list[tuple[str, date]]
 ) -> list[str]:
+    n_scenarios = len(beliefs)
     since = evidence.days[0] if evidence.days else None
     texts = []
-    for p, name in enumerate(names):
+    for p, name in enumerate(beliefs.providers):
         title = catalogue().provider(name).name
         odd = [short_day(day, since) for provider, day in strange if provider == name]
         if odd:
@@ -228,7 +232,7 @@ def _warnings(
                 f"{title}: its limit strays by about {100 * spread[p, 1]:.0f} % from day to day, more than the "
                 "simulation knows. Leave room."
             )
-        if sizes[p] < FEW:
+        if sizes[p] < min(FEW, 0.2 * n_scenarios):
             texts.append(
                 f"{title}: only about {sizes[p]:.0f} independent scenarios explain what was seen. Ask for more "
                 "scenarios, or widen the beliefs."
@@ -259,12 +263,6 @@ def _learnt(facts: Catalogue, posterior: Beliefs) -> Floats:
                 low, high = np.quantile(scores_of(prior, posterior.values[:, p, k]), (0.1, 0.9))
                 shares[p, k] = 1.0 - (high - low) / (2.0 * _TENTH)
     return np.clip(shares, 0.0, 1.0)
-
-
-def _distinct(chosen: Any) -> float:
-    """Effective number of different particles among those chosen."""
-    counts = np.bincount(chosen)
-    return float(len(chosen) ** 2 / (counts @ counts))
 
 
 def _shortened(values: Floats) -> Floats:
