@@ -61,6 +61,9 @@ _ROUNDING = 2.0
 _LATE = 0.004
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
 
+_KNOWN_NOISE = 0.3
+"""How far the share of first attempts strays from that of all attempts which were deferred for other causes."""
+
 _RETRIES_ONLY = 0.1
 """How likely the limit met nothing but retries, where it met something and first attempts show no trace."""
 
@@ -226,16 +229,18 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                     1.0 - world[W_STUCK_SHARE, i]
                 ) * (1.0 - world[W_AUTH_REFUSED, i])
                 trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
+                never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
+                noisy = never + (1.0 - never) * seen.noisy[d]
                 free = volume - turned if turned > 0.0 else max(room, volume)
                 if not math.isnan(seen.turned_away[d]):
                     day, tail = _first_attempts(
-                        volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], seen.noisy[d],
+                        volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy,
                         habits[i, SPREAD], habits[i, NOISE],
                     )  # fmt: skip
                 else:
                     if not math.isnan(seen.delivered[d]):
                         passed = seen.delivered[d] + seen.bounced[d]
-                        hopeful = passes * (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
+                        hopeful = passes * (1.0 - never)
                         day, tail = _deliveries(passed, hopeful, trouble, habits[i, SPREAD])
                     if seen.verdict[d] != UNSURE:
                         clean = _clean(volume, free, habits[i, SPREAD])
@@ -292,7 +297,9 @@ def _first_attempts(  # type: ignore[no-untyped-def]
     clean, whatever the headroom (censored), and only the background defers.
     """
     k = min(turned_away, n)
-    others = max(noisy, background) if verdict == TROUBLED and not math.isnan(noisy) else background
+    others = background
+    if verdict == TROUBLED and not math.isnan(noisy):  # then the day's own share is known
+        others, noise = noisy, _KNOWN_NOISE
     beyond = min(n, max(0.0 if verdict != TROUBLED else 1.0, (k - others * n) / (1.0 - min(others, 0.9))))
     left = max(n - beyond, 0.5)
     free = max(free, 0.5)
@@ -308,16 +315,12 @@ def _first_attempts(  # type: ignore[no-untyped-def]
         if verdict == TROUBLED:
             clean *= _RETRIES_ONLY
         chance, share = trouble
-        calm = (1.0 - chance) * _count(k, n, background, noise)
+        calm = (1.0 - chance) * _count(k, n, others, noise)
         # how much of the day the provider's own trouble takes is anybody's guess
         troubled = chance * math.exp(-k / (n * share))
         likelihood += clean * (calm + troubled / (n * share))
-        far = k - background * n
-        ordinary = (
-            1.0
-            if far <= 0.0
-            else math.exp(-0.5 * far * far / (background * n * (1.0 + background * n * noise * noise) + 1.0))
-        )
+        far = k - others * n
+        ordinary = 1.0 if far <= 0.0 else math.exp(-0.5 * far * far / (around + 1.0))
         tail += clean * ((1.0 - chance) * ordinary + troubled)
     return math.log(likelihood), tail
 

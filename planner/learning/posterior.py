@@ -137,7 +137,7 @@ def habits_of(scores: Floats) -> Floats:
     habits = np.zeros((len(scores), N_HABITS))
     own = scores[:, _HABITS]
     habits[:, SPREAD] = np.clip(_TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD]), 0.002, 1.0)
-    habits[:, NOISE] = np.clip(_TYPICAL_NOISE * np.exp(_NOISE_RANGE * own[:, NOISE]), 0.01, 3.0)
+    habits[:, NOISE] = np.clip(_TYPICAL_NOISE * np.exp(_NOISE_RANGE * own[:, NOISE]), 0.01, 1.0)
     return habits
 
 
