@@ -57,6 +57,9 @@ CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
 
 _LEAST = 1e-30
+_LUCK = np.uint64(0x9E3779B97F4A7C15)
+"""The same for all particles: what differs between them is what they believe."""
+
 _ROUNDING = 2.0
 _LATE = 0.004
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
@@ -211,7 +214,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 row[:] = 0.0
                 today = Today(tolerated, 0.0, 0.0, blocks, volume, 0.0, False)
                 run_day(
-                    d, i, quiet, today, retries, np.uint64(i), True, seen.slot_seconds, seen.pace, limiter, held,
+                    d, i, quiet, today, retries, _LUCK, True, seen.slot_seconds, seen.pace, limiter, held,
                     queue, rounds, due, row, delays,
                 )  # fmt: skip
                 queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]

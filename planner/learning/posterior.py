@@ -158,7 +158,7 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
     power = 0.0
     while power < 1.0:
         step = _next_step(cloud.fit, 1.0 - power)
-        power = 1.0 if step >= 1.0 - power else power + step
+        before, power = power, 1.0 if step >= 1.0 - power else power + step
         chosen = _resampled(step * (cloud.fit - cloud.fit.max()), luck)
         cloud = Cloud(*(each[chosen] for each in cloud))
         enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
@@ -167,7 +167,7 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
             cloud, way = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
             come += way
             tries += 1
-            tick(power * (1.0 - 0.5 * max(0.0, 1.0 - come / enough)))
+            tick(before + (power - before) * min(1.0, come / enough))
     return Particles(cloud.scores, cloud.doors, True, _distinct(cloud.scores))
 
 

@@ -124,7 +124,9 @@ def _sampled(
     particles = []
     for target, days in zip(targets, evidence.informed, strict=True):
         particles.append(particles_of(target, days > 0, n, seed, partial(_tell_part, tell, done, work)))
-        done += days > 0
+        if days:
+            done += 1
+            tell(done / work)
     chosen = joined(facts, names, particles, len(prior), seed)
     values = np.stack([target.values(each.scores) for target, each in zip(targets, chosen, strict=True)], axis=1)
     posterior = Beliefs(names, _shortened(values), np.full(len(prior), 1.0 / len(prior)))
