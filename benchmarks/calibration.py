@@ -88,13 +88,15 @@ def mailed(number: int, sender: wp.Sender = SENDER, days: int = DAYS) -> tuple[w
     return truth, wp.simulate(sender, schedule, reaction=reaction, beliefs=truth, seed=LUCK_SEED + number)
 
 
-def judged(number: int, scenarios: int = 300) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+def judged(
+    number: int, scenarios: int = 300, sender: wp.Sender = SENDER, days: int = DAYS, held_out: int = HELD_OUT
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Return ranks of the truth (providers, LOOKED_AT), quantiles at which held-out days fell, and diagnostics."""
-    truth, forecast = mailed(number)
+    truth, forecast = mailed(number, sender, days)
     known = KNOWN[number // 2 % 3]
     luck = np.random.default_rng([LUCK_SEED, number])
     started = time.perf_counter()
-    learnt = wp.calibrate(SENDER, seen_in(forecast, 0, DAYS - HELD_OUT, known), scenarios=scenarios, seed=number)
+    learnt = wp.calibrate(sender, seen_in(forecast, 0, days - held_out, known), scenarios=scenarios, seed=number)
     seconds = time.perf_counter() - started
     at = [PARAMETERS.index(name) for name in LOOKED_AT]
     ranks = _quantiles(learnt.values[:, :, at], truth.values[0][:, at], luck)
@@ -104,17 +106,17 @@ def judged(number: int, scenarios: int = 300) -> tuple[np.ndarray, np.ndarray, d
         for d, day in enumerate(forecast.days)
     ]
     schedule = wp.Schedule.from_frame(pd.DataFrame(sent, columns=["provider", "date", "volume"]))
-    expected = wp.simulate(SENDER, schedule, beliefs=learnt.beliefs, seed=number)
-    late = slice(DAYS - HELD_OUT, DAYS)
-    held_out = _quantiles(expected.delivered[:, :, late], forecast.delivered[0, :, late], luck)
+    expected = wp.simulate(sender, schedule, beliefs=learnt.beliefs, seed=number)
+    late = slice(days - held_out, days)
+    quantiles = _quantiles(expected.delivered[:, :, late], forecast.delivered[0, :, late], luck)
     notes = {
         "seconds": seconds,
         "size": learnt.effective_sample_size,
         "warnings": len(learnt.warnings),
-        "wrong": int(forecast.wrong_days()[0, :, : DAYS - HELD_OUT].sum()),
+        "wrong": int(forecast.wrong_days()[0, :, : days - held_out].sum()),
         "known": known,
     }
-    return ranks, held_out, notes
+    return ranks, quantiles, notes
 
 
 def distance(ranks: np.ndarray) -> float:
