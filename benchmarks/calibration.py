@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import time
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from functools import partial
@@ -45,6 +44,9 @@ LOOKED_AT = (
 DECISIVE = ("daily_growth", "cold_allowance", "hourly_share", "growth_fades_at")
 KNOWN = ("causes", "first", "delivered")
 """What the sender counts: deferrals by cause; first attempts deferred; sent and delivered alone."""
+
+PREDICTED = 150
+"""Scenarios that predict the days held out."""
 
 BAND = 1.628
 """99 % point of Kolmogorov's distribution: the largest distance from uniform, times the root of the number."""
@@ -106,7 +108,7 @@ def judged(
         for d, day in enumerate(forecast.days)
     ]
     schedule = wp.Schedule.from_frame(pd.DataFrame(sent, columns=["provider", "date", "volume"]))
-    expected = wp.simulate(sender, schedule, beliefs=learnt.beliefs, seed=number)
+    expected = wp.simulate(sender, schedule, beliefs=learnt.beliefs, scenarios=min(PREDICTED, scenarios), seed=number)
     late = slice(days - held_out, days)
     quantiles = _quantiles(expected.delivered[:, :, late], forecast.delivered[0, :, late], luck)
     notes = {
@@ -133,9 +135,14 @@ def _quantiles(values: np.ndarray, truth: np.ndarray, luck: np.random.Generator)
     return (below + luck.random(truth.shape) * (ties + 1)) / (len(values) + 1)
 
 
-def all_judged(numbers: Iterable[int], scenarios: int, processes: int) -> list[tuple]:
+def all_judged(numbers: range, scenarios: int, processes: int) -> list[tuple]:
+    results = []
     with ProcessPoolExecutor(processes) as pool:
-        return list(pool.map(partial(judged, scenarios=scenarios), numbers, chunksize=4))
+        for result in pool.map(partial(judged, scenarios=scenarios), numbers, chunksize=4):
+            results.append(result)
+            if len(results) % 100 == 0 and len(results) < len(numbers):
+                print(report(results), flush=True)
+    return results
 
 
 def report(results: list[tuple]) -> str:

@@ -177,7 +177,8 @@ def warm_up() -> None:
     }
     sender = Sender.from_dict(tiny)
     optimize(sender, scenarios=2)
-    calibrate(sender, Observations(("gmail",), (sender.start,), sent=[[10]], delivered=[[10]]), scenarios=2)
+    ten = np.array([[10.0]])
+    calibrate(sender, Observations(("gmail",), (sender.start,), sent=ten, delivered=ten), scenarios=2)
 
 
 @dataclass(frozen=True)
