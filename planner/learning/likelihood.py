@@ -50,8 +50,8 @@ SPREAD, NOISE = range(2)
 
 N_HABITS = 2
 
-FIT, TAIL = range(2)
-"""What is said of each day: its log likelihood, and the chance of a day as strange or stranger."""
+FIT, TAIL, RAN = range(3)
+"""What is said of each day: its log likelihood; the chance of a day as strange or stranger; 1 if its slots were run."""
 
 CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
@@ -133,7 +133,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
     most : (days,) float array
         The best that the days after each can add.
     out : (particles,) float array, written
-    days : (particles, days, 2) float array, written
+    days : (particles, days, 3) float array, written
         See `FIT`; not beyond the day on which a particle is given up.
     """
     quiet = world.copy()
@@ -220,6 +220,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]
                 turned = row[FIRST_TROUBLE]
                 passes = row[DELIVERED]
+                days[i, d, RAN] = 1.0
                 refused = row[DEFERRED + PENALTY]
                 if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
                     chance = world[W_PENALTY_CHANCE, i]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.inputs.provider import PARAMETERS
-from planner.learning.likelihood import FIT, N_HABITS, NOISE, SPREAD, Seen, Waits, log_likelihoods
+from planner.learning.likelihood import FIT, N_HABITS, NOISE, RAN, SPREAD, Seen, Waits, log_likelihoods
 from planner.simulation import backoff
 from planner.simulation.beliefs import Beliefs, stream, values_at
 from planner.simulation.simulator import n_threads, worlds
@@ -39,7 +39,10 @@ _KEPT = 0.4
 _ENOUGH, _ENOUGH_AT_LAST = 0.25, 1.0
 """How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
-_MOST_MOVES, _MOST_MOVES_AT_LAST = 8, 30
+_FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
+_MOST_RUN = 200_000.0
+"""Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
+
 _MARGIN = 3.0
 """Log likelihood by which the days to come may surpass all particles before a proposal is given up wrongly."""
 
@@ -85,12 +88,12 @@ class Target:
         -------
         fit : (particles,) float array
             Log likelihood; -inf for those that cannot reach `least`, given `most` that each day's successors add.
-        days : (particles, days, 2) float array
+        days : (particles, days, 3) float array
         """
         n = len(values)
         beliefs = Beliefs((self.name,), values[:, None, :], np.full(n, 1.0 / n))
         world = worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T
-        out, days = np.zeros(n), np.zeros((*doors.shape, 2))
+        out, days = np.zeros(n), np.zeros((*doors.shape, 3))
         goal = np.full(n, -np.inf) if least is None else least
         rest = np.zeros(doors.shape[1]) if most is None else most
 
@@ -155,7 +158,7 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         return Particles(scores, doors, False, float(n))
     moves = target.moving()
     cloud = Cloud(scores, doors, *target.judge(target.values(scores), habits_of(scores), doors))
-    power = 0.0
+    power = ran = 0.0
     while power < 1.0:
         step = _next_step(cloud.fit, 1.0 - power)
         before, power = power, 1.0 if step >= 1.0 - power else power + step
@@ -163,16 +166,17 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         cloud = Cloud(*(each[chosen] for each in cloud))
         enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
         come, tries = 0.0, 0
-        while come < enough and tries < most:
-            cloud, way = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
+        while come < enough and tries < most and (tries < _FEWEST_MOVES or ran < _MOST_RUN):
+            cloud, way, days_run = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
             come += way
+            ran += days_run
             tries += 1
             tick(before + (power - before) * min(1.0, come / enough))
     return Particles(cloud.scores, cloud.doors, True, _distinct(cloud.scores))
 
 
 class Cloud(NamedTuple):
-    """Particles on their way: `scores`, `doors` as in `Particles`, `fit` (n,), `days` (n, days, 2), see `judge`."""
+    """Particles on their way: `scores`, `doors` as in `Particles`, `fit` (n,), `days` (n, days, 3), see `judge`."""
 
     scores: Floats
     doors: Floats
@@ -206,12 +210,12 @@ def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
 
 def _moved(
     target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, together: bool
-) -> tuple[Cloud, float]:
+) -> tuple[Cloud, float, float]:
     """Try one move of every particle; scores that the likelihood does not know are drawn anew.
 
     A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
     of some scores, each by itself, which renews what little is known of. Returns how far particles have come: the
-    share of the law that was drawn anew, over all scores.
+    share of the law that was drawn anew, over all scores; and how many days had to be run for it.
     """
     scores, doors, fit, days = cloud
     n = len(scores)
@@ -246,7 +250,7 @@ def _moved(
         np.where(taken, new_fit, fit),
         np.where(taken[:, None, None], new_days, days),
     )
-    return moved_cloud, float((taken * part[:, 0]).mean())
+    return moved_cloud, float((taken * part[:, 0]).mean()), float(new_days[:, :, RAN].sum())
 
 
 def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:
