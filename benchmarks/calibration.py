@@ -27,7 +27,7 @@ MARKS = "<!-- measured -->", "<!-- end -->"
 
 SENDER = wp.Sender.from_dict(
     {
-        "audience": {"providers": {"gmail": 45, "microsoft": 25, "yahoo": 20, "comcast": 10}},
+        "audience": {"providers": {"gmail": 55, "yahoo": 30, "comcast": 15}},
         "target": {"volume": 40_000},
         "send_days": "daily",
         "n_ips": 1,
@@ -45,7 +45,7 @@ DECISIVE = ("daily_growth", "cold_allowance", "hourly_share", "growth_fades_at")
 KNOWN = ("causes", "first", "delivered")
 """What the sender counts: deferrals by cause; first attempts deferred; sent and delivered alone."""
 
-PREDICTED = 150
+PREDICTED = 100
 """Scenarios that predict the days held out."""
 
 BAND = 1.628

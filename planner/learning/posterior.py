@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from planner.inputs.provider import PARAMETERS
-from planner.learning.likelihood import FIT, N_HABITS, NOISE, RAN, SPREAD, Seen, Waits, log_likelihoods
+from planner.inputs.provider import ITEMS, PARAMETERS
+from planner.learning.likelihood import (
+    FIT,
+    N_HABITS,
+    N_KEPT,
+    NOISE,
+    RAN,
+    SPREAD,
+    Seen,
+    Waits,
+    background_likelihoods,
+    log_likelihoods,
+)
 from planner.simulation import backoff
 from planner.simulation.beliefs import Beliefs, stream, values_at
 from planner.simulation.simulator import n_threads, worlds
@@ -25,23 +36,39 @@ if TYPE_CHECKING:
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.sender import Sender
 
+BACKGROUND = frozenset(
+    {
+        "base_deferral", "stuck_share", "greylisting_probability", "greylisting_fade", "trouble_deferral",
+        "trouble_every_days", "trouble_hours",
+    }
+)  # fmt: skip
+"""Parameters on which no limit depends."""
+
+UNKNOWN = frozenset({"greylisting_delay_seconds"})
+"""Parameters that leave no trace in counts of a day."""
+
 _STRICTNESS = 0
 _RESTS = slice(1, 1 + len(PARAMETERS))
 _HABITS = slice(1 + len(PARAMETERS), 1 + len(PARAMETERS) + N_HABITS)
 N_SCORES = 1 + len(PARAMETERS) + N_HABITS
 
-_TYPICAL_SPREAD, _SPREAD_RANGE = 0.03, 1.0
+_LEAST_SPREAD, _TYPICAL_SPREAD, _SPREAD_RANGE = 0.015, 0.02, 1.25
+"""The least is what rounding and the luck of retries leave in the simulator, see docs/learning.md."""
+
 _TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
 
 _KEPT = 0.4
 """Effective share of the particles that a tempering step keeps."""
 
-_ENOUGH, _ENOUGH_AT_LAST = 0.25, 1.0
+_ENOUGH, _ENOUGH_AT_LAST = 0.2, 1.0
 """How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
 _FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
-_MOST_RUN = 200_000.0
+_MOST_RUN = 400_000.0
 """Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
+
+_LOOSENED = 0.03
+"""Share of the fitted law's correlations that is not believed: it is fitted to a few hundred particles."""
 
 _MARGIN = 3.0
 """Log likelihood by which the days to come may surpass all particles before a proposal is given up wrongly."""
@@ -88,12 +115,11 @@ class Target:
         -------
         fit : (particles,) float array
             Log likelihood; -inf for those that cannot reach `least`, given `most` that each day's successors add.
-        days : (particles, days, 3) float array
+        days : (particles, days, N_KEPT) float array
         """
+        world = self._world(values)
         n = len(values)
-        beliefs = Beliefs((self.name,), values[:, None, :], np.full(n, 1.0 / n))
-        world = worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T
-        out, days = np.zeros(n), np.zeros((*doors.shape, 3))
+        out, days = np.zeros(n), np.zeros((*doors.shape, N_KEPT))
         goal = np.full(n, -np.inf) if least is None else least
         rest = np.zeros(doors.shape[1]) if most is None else most
 
@@ -106,20 +132,38 @@ class Target:
             job.result()
         return out, days
 
-    def moving(self) -> Any:
-        """Which scores the likelihood knows, (size,) bool array: a fixed parameter's is none of them."""
+    def judge_background(self, values: Floats, habits: Floats, days: Floats) -> tuple[Floats, Floats]:
+        """Judge particles that differ in `BACKGROUND` and habits alone from those for which `judge` gave `days`."""
+        out, again = np.zeros(len(values)), days.copy()
+        background_likelihoods(np.ascontiguousarray(self._world(values)), habits, self.seen, out, again)
+        return out, again
+
+    def _world(self, values: Floats) -> Floats:
+        beliefs = Beliefs((self.name,), values[:, None, :], np.full(len(values), 1.0 / len(values)))
+        return np.asarray(worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T)
+
+    def moving(self) -> tuple[Any, Any]:
+        """Which scores decide about the limit, and which about the background alone, (N_SCORES,) bool arrays.
+
+        A fixed parameter's is none of them, nor is one that the likelihood does not know.
+        """
         priors = self.provider.priors
         used = {
             f"missing_{item}_{what}"
-            for item in ("spf", "dkim", "dmarc", "ptr", "tls", "one_click")
+            for item in ITEMS
             if getattr(self.sender.authentication, item) == "no"
             for what in ("factor", "refused")
         }
-        moves = np.ones(N_SCORES, dtype=bool)
+        limit, background = np.zeros((2, N_SCORES), dtype=bool)
+        limit[_STRICTNESS] = True
         for k, name in enumerate(PARAMETERS):
-            known = not name.startswith("missing_") or name in used
-            moves[1 + k] = known and priors[name].low < priors[name].high
-        return moves
+            known = name not in UNKNOWN and (not name.startswith("missing_") or name in used)
+            moves = known and priors[name].low < priors[name].high
+            limit[1 + k] = moves and name not in BACKGROUND
+            background[1 + k] = moves and name in BACKGROUND
+        limit[_HABITS.start + SPREAD] = True
+        background[_HABITS] = True
+        return limit, background
 
 
 def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
@@ -139,7 +183,8 @@ def habits_of(scores: Floats) -> Floats:
     """How far limit and background stray from day to day, (particles, N_HABITS)."""
     habits = np.zeros((len(scores), N_HABITS))
     own = scores[:, _HABITS]
-    habits[:, SPREAD] = np.clip(_TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD]), 0.002, 1.0)
+    more = _TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD])
+    habits[:, SPREAD] = np.minimum(1.0, np.hypot(_LEAST_SPREAD, more))
     habits[:, NOISE] = np.clip(_TYPICAL_NOISE * np.exp(_NOISE_RANGE * own[:, NOISE]), 0.01, 1.0)
     return habits
 
@@ -156,7 +201,8 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
     doors = luck.random((n, target.seen.sent.shape[0]))
     if not informed:
         return Particles(scores, doors, False, float(n))
-    moves = target.moving()
+    limit, background = target.moving()
+    unused = ~(limit | background)
     cloud = Cloud(scores, doors, *target.judge(target.values(scores), habits_of(scores), doors))
     power = ran = 0.0
     while power < 1.0:
@@ -167,16 +213,19 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
         come, tries = 0.0, 0
         while come < enough and tries < most and (tries < _FEWEST_MOVES or ran < _MOST_RUN):
-            cloud, way, days_run = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
+            cloud, way, days_run = _moved(target, cloud, power, limit, luck, together=tries % 2 == 0)
             come += way
             ran += days_run
+            for together in (True, False):  # costs next to nothing
+                cloud, _, _ = _moved(target, cloud, power, background, luck, together=together, limit=False)
             tries += 1
             tick(before + (power - before) * min(1.0, come / enough))
-    return Particles(cloud.scores, cloud.doors, True, _distinct(cloud.scores))
+    scores = np.where(unused, luck.standard_normal(cloud.scores.shape), cloud.scores)
+    return Particles(scores, cloud.doors, True, _distinct(cloud.scores))
 
 
 class Cloud(NamedTuple):
-    """Particles on their way: `scores`, `doors` as in `Particles`, `fit` (n,), `days` (n, days, 3), see `judge`."""
+    """Particles on their way: `scores`, `doors` as in `Particles`; `fit` (n,), `days` (n, days, N_KEPT) of `judge`."""
 
     scores: Floats
     doors: Floats
@@ -209,22 +258,28 @@ def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
 
 
 def _moved(
-    target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, together: bool
+    target: Target,
+    cloud: Cloud,
+    power: float,
+    moves: Any,
+    luck: np.random.Generator,
+    *,
+    together: bool,
+    limit: bool = True,
 ) -> tuple[Cloud, float, float]:
-    """Try one move of every particle; scores that the likelihood does not know are drawn anew.
+    """Try one move of every particle's scores that are named by `moves`; `limit` tells whether limits hang on them.
 
     A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
     of some scores, each by itself, which renews what little is known of. Returns how far particles have come: the
-    share of the law that was drawn anew, over all scores; and how many days had to be run for it.
+    share of the law that was drawn anew, over all scores; and how many days were run for it.
     """
     scores, doors, fit, days = cloud
     n = len(scores)
-    scores = np.where(moves, scores, luck.standard_normal(scores.shape))
-    proposed = scores.copy()
     own = scores[:, moves]
     noise = luck.standard_normal(own.shape)
     centre = own.mean(axis=0)
-    spread = 0.9 * np.cov(own, rowvar=False) + 0.1 * np.eye(own.shape[1])
+    spread = np.cov(own, rowvar=False)
+    spread = (1.0 - _LOOSENED) * spread + np.diag(_LOOSENED * np.diag(spread) + 1e-6)
     if together:
         length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
         root: Any = np.linalg.cholesky(spread)
@@ -235,14 +290,19 @@ def _moved(
         length = length * (luck.random(own.shape) < np.array([0.1, 0.25, 0.5])[luck.integers(3, size=n)][:, None])
         part = (length**2).mean(axis=1, keepdims=True)
     moved = centre + np.sqrt(1.0 - length**2) * (own - centre) + length * (noise @ root.T)
+    proposed = scores.copy()
     proposed[:, moves] = moved
     correction = _surprise(own, centre, root) - _surprise(moved, centre, root)
-    fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
-    new_doors = np.where(fresh, luck.random(doors.shape), doors)
     least = fit + (np.log(luck.random(n)) - correction) / power
-    best = days[:, :, FIT].max(axis=0)
-    most = best[::-1].cumsum()[::-1] - best + _MARGIN
-    new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
+    if limit:
+        fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
+        new_doors = np.where(fresh, luck.random(doors.shape), doors)
+        best = days[:, :, FIT].max(axis=0)
+        most = best[::-1].cumsum()[::-1] - best + _MARGIN
+        new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
+    else:
+        new_doors = doors
+        new_fit, new_days = target.judge_background(target.values(proposed), habits_of(proposed), days)
     taken = new_fit > least
     moved_cloud = Cloud(
         np.where(taken[:, None], proposed, scores),
