@@ -72,7 +72,7 @@ def seen_in(forecast: wp.Forecast, scenario: int, days: int, known: str) -> wp.O
 
 
 def mailed(number: int, sender: wp.Sender = SENDER, days: int = DAYS) -> tuple[wp.Beliefs, wp.Forecast]:
-    """Return a world from the prior, and what happens to a ramp there: one in four blindly, the others with reaction."""
+    """Return a world from the prior, and what happens to a ramp there: one in four is mailed without reaction."""
     truth = wp.draw(sender, number + 1, TRUTH_SEED).scenarios(number, number + 1)
     luck = np.random.default_rng([TRUTH_SEED, number])
     blind = number % 4 == 1
