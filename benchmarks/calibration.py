@@ -135,13 +135,15 @@ def _quantiles(values: np.ndarray, truth: np.ndarray, luck: np.random.Generator)
     return (below + luck.random(truth.shape) * (ties + 1)) / (len(values) + 1)
 
 
-def all_judged(numbers: range, scenarios: int, processes: int) -> list[tuple]:
+def all_judged(numbers: range, scenarios: int, processes: int, keep: Path | None) -> list[tuple]:
     results = []
     with ProcessPoolExecutor(processes) as pool:
         for result in pool.map(partial(judged, scenarios=scenarios), numbers, chunksize=4):
             results.append(result)
-            if len(results) % 100 == 0 and len(results) < len(numbers):
+            if len(results) % 100 == 0:
                 print(report(results), flush=True)
+                if keep:
+                    np.savez(keep, ranks=[each[0] for each in results], held_out=[each[1] for each in results])
     return results
 
 
@@ -184,14 +186,12 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--scenarios", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--keep", type=Path, help="write ranks here as .npz")
+    parser.add_argument("--keep", type=Path, help="write ranks here as .npz, every hundred sets")
     options = parser.parse_args()
     wp.warm_up()
-    results = all_judged(range(options.sets), options.scenarios, options.processes)
+    results = all_judged(range(options.sets), options.scenarios, options.processes, options.keep)
     text = report(results)
     print(text)
-    if options.keep:
-        np.savez(options.keep, ranks=[each[0] for each in results], held_out=[each[1] for each in results])
     if options.sets >= 1000:
         revision = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True

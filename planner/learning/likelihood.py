@@ -287,7 +287,8 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         else:
             if not math.isnan(seen.delivered[d]):
                 passed = seen.delivered[d] + seen.bounced[d]
-                day, tail = _deliveries(passed, kept[PASSES] * (1.0 - never), trouble, habits[SPREAD])
+                strays = habits[SPREAD] if kept[RAN] > 0.0 else 0.0
+                day, tail = _deliveries(passed, kept[PASSES] * (1.0 - never), trouble, strays)
             if seen.verdict[d] != UNSURE:
                 clean = _clean(volume, free, habits[SPREAD])
                 likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean

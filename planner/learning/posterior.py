@@ -185,8 +185,8 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
     """Draw n particles from one provider's posterior under the prior of its own strictness.
 
     A sequential Monte Carlo sampler: the likelihood is let in by degrees, each as large as leaves `_KEPT` of the
-    particles effective; resampled particles then move by proposals that leave the current target as it is. `tick` is told the
-    power of the likelihood that has been reached.
+    particles effective; resampled particles then move by proposals that leave the current target as it is. `tick` is
+    told the power of the likelihood that has been reached.
     """
     luck = stream(seed, f"learning {target.name}")
     scores = luck.standard_normal((n, N_SCORES))
