@@ -65,7 +65,7 @@ _LUCK = np.uint64(0x9E3779B97F4A7C15)
 """The same for all particles: what differs between them is what they believe."""
 
 _ROUNDING = 2.0
-_LATE = 0.004
+_LATE = 0.002
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
 
 _KNOWN_NOISE = 0.3
