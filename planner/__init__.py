@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.learning.calibration import Calibration
     from planner.learning.updating import calibrate
+    from planner.observing.alarms import Alarm, Alarms
+    from planner.observing.judging import alarms
     from planner.observing.observations import Observations
+    from planner.observing.rules import alarm_rules
+    from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
@@ -30,6 +34,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Calibration",
@@ -52,6 +58,8 @@ __all__ = [
     "__version__",
     "advise_retries",
     "calibrate",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "draw",
@@ -59,6 +67,7 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",
@@ -67,6 +76,8 @@ __all__ = [
 # Each name and its module, loaded on first use: `import planner` must not wait for numba, pandas or Plotly.
 _HOMES = {
     "AddressList": "planner.inputs.address_list",
+    "Alarm": "planner.observing.alarms",
+    "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
     "Calibration": "planner.learning.calibration",
@@ -88,6 +99,8 @@ _HOMES = {
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
     "calibrate": "planner.learning.updating",
+    "alarm_rules": "planner.observing.rules",
+    "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "draw": "planner.simulation.beliefs",
@@ -95,6 +108,7 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
     "warm_up": "planner.optimizer.planning",

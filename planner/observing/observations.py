@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from html import escape
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.calendars import MAX_DAYS as MOST_PLANNED
 from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, shown
 from planner.inputs.yamlfile import parse_json
 from planner.observing import rows
-from planner.observing.rows import CAUSES, COLUMNS, MAX_COUNT, MAX_DAYS, MEASURES
+from planner.observing.checks import between, check_days, check_providers, checked_counts
+from planner.observing.doubts import doubts
+from planner.observing.rows import CAUSES, COLUMNS, MAX_DAYS, MEASURES
 from planner.observing.words import without_names
 from planner.vocabulary import Floats, dates_text, day_text, whole
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 MAX_PROBLEMS = 100
 MAX_NOTES = 50
-MAX_PROVIDERS = 1000
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,14 @@ class Observations:
     def __post_init__(self) -> None:
         object.__setattr__(self, "providers", tuple(self.providers))
         object.__setattr__(self, "days", tuple(self.days))
-        _check_providers(self.providers)
-        _check_days(self.days)
+        check_providers(self.providers)
+        check_days(self.days)
         shape = len(self.providers), len(self.days)
         for name in MEASURES:
-            object.__setattr__(self, name, _counts(getattr(self, name), shape, name, self))
-        by_cause = _counts(self.deferred_by_cause, (*shape, len(CAUSES)), "deferred_by_cause", self)
+            object.__setattr__(self, name, checked_counts(getattr(self, name), shape, name, self.providers, self.days))
+        by_cause = checked_counts(
+            self.deferred_by_cause, (*shape, len(CAUSES)), "deferred_by_cause", self.providers, self.days
+        )
         object.__setattr__(self, "deferred_by_cause", by_cause)
         problems = tuple(self.problems)
         object.__setattr__(self, "n_problems", max(int(self.n_problems), len(problems)))
@@ -227,7 +230,7 @@ class Observations:
         if not cells:
             raise InputError("There are no counts. Give a row for each provider and day.")
         providers = tuple(dict.fromkeys(provider for provider, _ in cells))
-        days = _between(min(day for _, day in cells), max(day for _, day in cells))
+        days = between(min(day for _, day in cells), max(day for _, day in cells))
         block = np.full((len(providers), len(days), len(COLUMNS)), np.nan)
         place = {name: p for p, name in enumerate(providers)}
         column = {name: i for i, name in enumerate(COLUMNS)}
@@ -288,10 +291,10 @@ class Observations:
     def for_sender(self, sender: Sender) -> Observations:
         """Bring the counts into the sender's order: its providers, its start as the first day.
 
-        What lies before the start, or went to providers that the audience lacks, is left out, and said. Days of the
-        sender's providers that no reading covers are not known.
+        What lies before the start or 730 days after it, or went to providers that the audience lacks, is left out, and
+        said. Days of the sender's providers that no reading covers are not known.
         """
-        n_days = max((self.days[-1] - sender.start).days + 1, 0) if self.days else 0
+        n_days = min(max((self.days[-1] - sender.start).days + 1, 0), MOST_PLANNED) if self.days else 0
         days = sender.dates(n_days)
         block = np.full((len(sender.provider_names), n_days, len(COLUMNS)), np.nan)
         early = min(max((sender.start - self.days[0]).days, 0), len(self.days)) if self.days else 0
@@ -299,10 +302,14 @@ class Observations:
         mine = self._block()
         for p, name in enumerate(sender.provider_names):
             if name in self.providers and n_days:
-                block[p, offset:] = mine[self.providers.index(name), early:]
+                block[p, offset:] = mine[self.providers.index(name), early : early + max(n_days - offset, 0)]
         return self._with(
             sender.provider_names, days, block, notes=(*self.notes, *_left_out(self, mine, early, sender))
         )
+
+    def doubts(self, sender: Sender | None = None, today: date | None = None) -> tuple[str, ...]:
+        """Say which numbers cannot be right, or probably are not: `planner.observing.doubts`."""
+        return doubts(self, sender, today)
 
     # --- JSON
 
@@ -346,7 +353,7 @@ class Observations:
             raise InputError(f"counts has the unknown entry {shown(strange)}. Known: {', '.join(COLUMNS)}.")
         if not 0 <= stored.n_days <= MAX_DAYS or (stored.start is None) != (stored.n_days == 0):
             raise InputError(f"n_days is {stored.n_days}, which does not go with start.", field="n_days")
-        days = () if stored.start is None else _between(stored.start, stored.start + timedelta(stored.n_days - 1))
+        days = () if stored.start is None else between(stored.start, stored.start + timedelta(stored.n_days - 1))
         shape = len(stored.providers), len(days)
         block = np.full((*shape, len(COLUMNS)), np.nan)
         for name, table in stored.counts.items():
@@ -417,7 +424,7 @@ def _aligned(a: Observations, b: Observations) -> tuple[Floats, Floats, tuple[st
     """Give both blocks over all providers and days of either."""
     providers = tuple(dict.fromkeys([*a.providers, *b.providers]))
     ends = [*a.days[:1], *a.days[-1:], *b.days[:1], *b.days[-1:]]
-    days = _between(min(ends), max(ends)) if ends else ()
+    days = between(min(ends), max(ends)) if ends else ()
     blocks = []
     for one in (a, b):
         block = np.full((len(providers), len(days), len(COLUMNS)), np.nan)
@@ -438,6 +445,9 @@ def _told(a: Observations, b: Observations, more: Sequence[str]) -> dict[str, An
 
 def _left_out(seen: Observations, block: Floats, early: int, sender: Sender) -> list[str]:
     notes = []
+    late = sum((day - sender.start).days >= MOST_PLANNED for day in seen.days)
+    if late:
+        notes.append(f"{late} day{'s' * (late != 1)} more than {MOST_PLANNED} days after the start were left out.")
     if early:
         notes.append(f"{early} day{'s' * (early != 1)} before the sender's start {sender.start} were left out.")
     strange = [name for name in seen.providers if name not in sender.provider_names]
@@ -446,58 +456,3 @@ def _left_out(seen: Observations, block: Floats, early: int, sender: Sender) -> 
         names = ", ".join(strange[:5]) + (" …" if len(strange) > 5 else "")
         notes.append(f"{whole(n)} messages to {names} were left out: not in audience.providers.")
     return notes
-
-
-# --- checks
-
-
-def _check_providers(providers: tuple[str, ...]) -> None:
-    if not 1 <= len(providers) <= MAX_PROVIDERS:
-        raise InputError(f"There are {len(providers)} providers. Give 1 to {MAX_PROVIDERS}.", field="providers")
-    strange = next((name for name in providers if not rows.is_id(name)), None)
-    if strange is not None:
-        text = "A provider's name is no id of letters, digits and hyphens, such as gmail. Write it so."
-        raise InputError(text, field="providers")
-    twice = next((name for name in providers if providers.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"The provider {shown(twice)} is named twice. Keep one.", field="providers")
-
-
-def _check_days(days: tuple[date, ...]) -> None:
-    if not all(map(_is_day, days)):
-        raise InputError("days must be days without a time. Use datetime.date.", field="days")
-    if len(days) > MAX_DAYS:
-        raise InputError(f"There are {whole(len(days))} days. Give {MAX_DAYS} at most.", field="days")
-    gap = next((pair for pair in pairwise(days) if (pair[1] - pair[0]).days != 1), None)
-    if gap is not None:
-        text = f"days jumps from {gap[0]} to {gap[1]}. Give every day in order, NaN where nothing is known."
-        raise InputError(text, field="days")
-
-
-def _is_day(day: object) -> bool:
-    return isinstance(day, date) and not isinstance(day, datetime)
-
-
-def _counts(given: object, shape: tuple[int, ...], name: str, seen: Observations) -> Floats:
-    try:
-        array = np.full(shape, np.nan) if given is None else np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{name} holds what is no number. Give counts, NaN where unknown.", field=name) from None
-    if array.shape != shape:
-        raise InputError(f"{name} has shape {array.shape}, its labels {shape}. Match them.", field=name)
-    fine = np.isnan(array) | ((array >= 0) & (array <= MAX_COUNT) & (array == np.floor(array)))
-    if not fine.all():
-        at = tuple(int(i[0]) for i in np.nonzero(~fine))
-        place = f"{seen.providers[at[0]]}, {seen.days[at[1]]}"
-        raise InputError(f"{name} is {array[at]:g} ({place}). {rows.RANGE}", field=name)
-    array += 0.0  # no negative zero
-    array.flags.writeable = False
-    return array
-
-
-def _between(first: date, last: date) -> tuple[date, ...]:
-    n = (last - first).days + 1
-    if n > MAX_DAYS:
-        text = f"The days run from {first} to {last}, {whole(n)} of them. Give {MAX_DAYS} at most: check the years."
-        raise InputError(text, field="date")
-    return tuple(first + timedelta(days=d) for d in range(n))

@@ -105,7 +105,7 @@ def _provider(value: Any, row: int, names: ProviderNames, known: dict[str, str])
     if word not in known:
         if "@" in word:
             raise InputError(f"Row {whole(row)}, column provider holds an address. Write its provider or domain.")
-        found = (word,) if word in catalogue().providers else names.find(word)
+        found = names.find(word)
         if len(found) != 1:
             several = f" is {' and '.join(found)}: give each a row." if found else None
             text = f"Row {whole(row)}: {shown(word)}{several}" if several else _stranger(row, word)

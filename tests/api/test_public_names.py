@@ -12,6 +12,8 @@ import planner
 
 PUBLIC = {
     "AddressList",
+    "Alarm",
+    "Alarms",
     "Audience",
     "Beliefs",
     "Calibration",
@@ -34,6 +36,8 @@ PUBLIC = {
     "__version__",
     "advise_retries",
     "calibrate",
+    "alarm_rules",
+    "alarms",
     "catalogue",
     "compare",
     "draw",
@@ -41,6 +45,7 @@ PUBLIC = {
     "optimize",
     "published",
     "read_audience",
+    "read_observations",
     "read_schedule",
     "simulate",
     "warm_up",

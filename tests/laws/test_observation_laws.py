@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, timedelta
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.errors import InputError
 from planner.observing.observations import Observations, Problem
 from planner.observing.rows import CAUSES, MEASURES
+from planner.observing.table_file import read_observations
 
 PROVIDERS = ("gmail", "yahoo", "microsoft", "163")
 counts = st.one_of(st.just(float("nan")), st.integers(0, 10_000_000).map(float))
@@ -87,3 +90,23 @@ def test_problems_say_one_line_and_are_stable(one):
     assert Problem(one.file, one.line, one.text) == one
     assert len(one.text) <= 300
     assert "\n" not in str(one)
+
+
+heads = st.lists(
+    st.sampled_from(["date", "provider", "sent", "delivered", "name", "blocks", "opens %", ""]), max_size=6
+)
+cells = st.one_of(
+    st.sampled_from(
+        ["2026-11-25", "1/2/2027", "3", "gmail", "Hotmail", "1.000", "1,5", "-", "Total", "12 %", "a@b.org"]
+    ),
+    st.text(max_size=6),
+)
+
+
+@given(rows=st.lists(st.lists(cells, max_size=6), max_size=6), head=heads, noise=st.binary(max_size=20))
+def test_any_table_is_read_or_refused_in_words(rows, head, noise):
+    text = "\n".join(",".join(row) for row in [head, *rows])
+    for content in (text.encode("utf-8", "replace"), noise, text.encode("utf-8", "replace") + noise):
+        with suppress(InputError):
+            seen = read_observations(content, provider="gmail", day=date(2026, 11, 25))
+            assert Observations.from_json(seen.to_json()) == seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -239,6 +239,11 @@ def test_for_a_sender_in_its_order():
     late = Observations(("gmail",), days[3:], sent=[[4]]).for_sender(sender)
     assert_array_equal(late.sent, [[NAN, NAN], [NAN, 4]])
     assert Observations(("gmail",), days[:1], sent=[[4]]).for_sender(sender).days == ()
+    far = tuple(date(2028, 11, 24) + timedelta(days=d) for d in range(3))
+    cut = Observations(("gmail",), far, sent=[[1, 2, 3]]).for_sender(sender)
+    assert len(cut.days) == 730
+    assert cut.sent[1, -1] == 1
+    assert cut.notes == ("2 days more than 730 days after the start were left out.",)
 
 
 # --- JSON
