@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
+    from planner.learning.calibration import Calibration
+    from planner.learning.updating import calibrate
     from planner.observing.alarms import Alarm, Alarms
     from planner.observing.judging import alarms
     from planner.observing.logs.reading import read_log, study_log
@@ -41,6 +43,7 @@ __all__ = [
     "Alarms",
     "Audience",
     "Beliefs",
+    "Calibration",
     "Cancelled",
     "Candidate",
     "Changes",
@@ -65,6 +68,7 @@ __all__ = [
     "advise_retries",
     "alarm_rules",
     "alarms",
+    "calibrate",
     "catalogue",
     "changes",
     "compare",
@@ -90,6 +94,7 @@ _HOMES = {
     "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
+    "Calibration": "planner.learning.calibration",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Changes": "planner.optimizer.difference",
@@ -111,6 +116,7 @@ _HOMES = {
     "ScheduleFile": "planner.inputs.schedule_file",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
+    "calibrate": "planner.learning.updating",
     "alarm_rules": "planner.observing.rules",
     "alarms": "planner.observing.judging",
     "catalogue": "planner.inputs.catalogue",
