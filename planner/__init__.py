@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.observing.alarms import Alarm, Alarms
     from planner.observing.judging import alarms
+    from planner.learning.calibration import Calibration
+    from planner.learning.updating import calibrate
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
@@ -38,6 +40,7 @@ __all__ = [
     "Alarms",
     "Audience",
     "Beliefs",
+    "Calibration",
     "Cancelled",
     "Candidate",
     "Comparison",
@@ -60,6 +63,7 @@ __all__ = [
     "advise_retries",
     "alarm_rules",
     "alarms",
+    "calibrate",
     "catalogue",
     "compare",
     "diagnose",
@@ -82,6 +86,7 @@ _HOMES = {
     "Alarms": "planner.observing.alarms",
     "Audience": "planner.inputs.audience",
     "Beliefs": "planner.simulation.beliefs",
+    "Calibration": "planner.learning.calibration",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
     "Comparison": "planner.optimizer.comparison",
@@ -103,6 +108,7 @@ _HOMES = {
     "advise_retries": "planner.optimizer.retries",
     "alarm_rules": "planner.observing.rules",
     "alarms": "planner.observing.judging",
+    "calibrate": "planner.learning.updating",
     "catalogue": "planner.inputs.catalogue",
     "compare": "planner.optimizer.comparison",
     "diagnose": "planner.replies.diagnosis",

@@ -207,9 +207,16 @@ def _drawn(facts: Catalogue, provider: Provider, scenarios: int, seed: int) -> F
     if provider.operator is not None:
         operator = stream(seed, f"operator {provider.operator}").standard_normal(scenarios)
         alone = _blend(provider.operator_share, operator, alone)
-    strictness = _blend(facts.world_share, world, alone)
+    return values_at(facts, provider, _blend(facts.world_share, world, alone), own[:, 1:])
+
+
+def values_at(facts: Catalogue, provider: Provider, strictness: Floats, rest: Floats) -> Floats:
+    """Return what a provider's parameters are where these standard normals fall, (scenarios, parameters).
+
+    `strictness` (scenarios,), `rest` (scenarios, parameters) what each parameter has of its own.
+    """
     columns = [
-        prior_values(provider.priors[name], _score(facts.loadings.get(name, 0.0), strictness, own[:, 1 + k]))
+        prior_values(provider.priors[name], _score(facts.loadings.get(name, 0.0), strictness, rest[:, k]))
         for k, name in enumerate(PARAMETERS)
     ]
     return np.clip(np.stack(columns, axis=1), _LOWEST, _HIGHEST)
@@ -244,6 +251,20 @@ def prior_values(prior: Prior, score: Floats) -> Floats:
     return _from_scale(prior.shape, typical + np.where(z < 0.0, typical - low, high - typical) * z)
 
 
+def scores_of(prior: Prior, values: Floats) -> Floats:
+    """Return the normal scores at which a prior has these values; the inverse of `prior_values`.
+
+    Examples
+    --------
+    >>> prior = Prior(low=50, typical=100, high=200, shape="lognormal", unit="")
+    >>> scores_of(prior, np.array([50.0, 100.0, 200.0]))
+    array([-1.645,  0.   ,  1.645])
+    """
+    low, typical, high = (_to_scale(prior.shape, x) for x in (prior.low, prior.typical, prior.high))
+    away = _to_scale(prior.shape, values) - typical
+    return np.asarray(_TAIL * np.where(away < 0.0, away / (typical - low), away / (high - typical)))
+
+
 def density_of(prior: Prior, points: int = 41) -> tuple[Floats, Floats]:
     """Return a prior as a curve over its own scale, where steps are even: values, and density with the peak at 1.
 
@@ -262,10 +283,10 @@ def density_of(prior: Prior, points: int = 41) -> tuple[Floats, Floats]:
     return _from_scale(prior.shape, place), np.exp(-0.5 * z**2)
 
 
-def _to_scale(shape: str, x: float) -> float:
+def _to_scale(shape: str, x: Any) -> Any:
     if shape == "logit-normal":
-        return float(np.log(x / (1.0 - x)))
-    return float(np.log(x - 1.0 if shape == "lognormal_above_one" else x))
+        return np.log(x / (1.0 - x))
+    return np.log(x - 1.0 if shape == "lognormal_above_one" else x)
 
 
 def _from_scale(shape: str, y: Any) -> Floats:

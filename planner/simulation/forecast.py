@@ -565,9 +565,22 @@ def beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     """Return the prior's seed and size where these draw the same beliefs again, else the whole beliefs, packed."""
     if beliefs.seed is not None and beliefs == draw(sender, len(beliefs), beliefs.seed):
         return {"prior": True, "seed": beliefs.seed, "scenarios": len(beliefs)}
+    return {"prior": False} | packed_beliefs(beliefs)
+
+
+def beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
+    """Return the beliefs that `beliefs_recipe` describes."""
+    from planner.simulation.beliefs import draw
+
+    if recipe["prior"]:
+        return draw(sender, _scenarios_of(recipe), index(recipe["seed"]))
+    return unpacked_beliefs(recipe)
+
+
+def packed_beliefs(beliefs: Beliefs) -> dict[str, Any]:
+    """Return whole beliefs as JSON knows them, the values compressed."""
     packed = zlib.compress(np.ascontiguousarray(beliefs.values).tobytes(), 9)
     return {
-        "prior": False,
         "providers": list(beliefs.providers),
         "scenarios": len(beliefs),
         "weights": beliefs.weights.tolist(),
@@ -575,22 +588,22 @@ def beliefs_recipe(sender: Sender, beliefs: Beliefs) -> dict[str, Any]:
     }
 
 
-def beliefs_from_recipe(sender: Sender, recipe: dict[str, Any]) -> Beliefs:
-    """Return the beliefs that `beliefs_recipe` describes."""
-    from planner.simulation.beliefs import draw
-
-    if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:
-        raise ValueError(f"it wants {recipe['scenarios']} scenarios")
-    if recipe["prior"]:
-        return draw(sender, index(recipe["scenarios"]), index(recipe["seed"]))
-    shape = (recipe["scenarios"], len(recipe["providers"]), len(PARAMETERS))
+def unpacked_beliefs(data: dict[str, Any]) -> Beliefs:
+    """Return the beliefs that `packed_beliefs` wrote; ValueError where they are damaged."""
+    shape = (_scenarios_of(data), len(data["providers"]), len(PARAMETERS))
     # a few bytes can unpack to more than the memory holds
-    raw = zlib.decompressobj().decompress(base64.b64decode(recipe["values"]), 8 * int(np.prod(shape)))
+    raw = zlib.decompressobj().decompress(base64.b64decode(data["values"]), 8 * int(np.prod(shape)))
     values = np.frombuffer(raw).reshape(shape).copy()
-    weights = np.array(recipe["weights"], dtype=float)
+    weights = np.array(data["weights"], dtype=float)
     if weights.shape != shape[:1] or not (np.isfinite(values).all() and (weights >= 0.0).all() and weights.sum() > 0.0):
         raise ValueError("its beliefs are no numbers, or lack a weight")
-    return Beliefs(tuple(recipe["providers"]), values, weights)
+    return Beliefs(tuple(data["providers"]), values, weights)
+
+
+def _scenarios_of(recipe: dict[str, Any]) -> int:
+    if not 1 <= recipe["scenarios"] <= MOST_SCENARIOS:
+        raise ValueError(f"it wants {recipe['scenarios']} scenarios")
+    return index(recipe["scenarios"])
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from copy import copy
 from numbers import Integral
@@ -226,7 +226,7 @@ class Run:
             volume=total,
             demand=demand,
             ceiling=np.minimum(dips, room(sender, n_days)),  # who reacts keeps to its own limits, too
-            opens=_opens(sender, n_days),
+            opens=opening_days(sender, n_days),
             mix=mix,
             complaint_rate=by_provider[:, :, 0].copy(),
             hard_bounce_rate=by_provider[:, :, 1].copy(),
@@ -249,7 +249,7 @@ class Run:
 
 
 def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
-    """Return the providers' parameters as the slot loop uses them.
+    """Return the believed providers' parameters as the slot loop uses them, of all or some that the sender mails.
 
     Returns
     -------
@@ -258,11 +258,12 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
     values = {name: beliefs.values[:, :, k] for k, name in enumerate(PARAMETERS)}
     slots_an_hour = 3600.0 / slot_seconds
     weight = values["ip_weight"]
-    domains = limiter_domains(sender)
+    mailed = [sender.provider_names.index(name) for name in beliefs.providers]
+    domains = limiter_domains(sender)[mailed]
     factor = values["new_domain_factor"] if sender.domain == "new" else np.ones_like(weight)
     auth, refused = _authentication(sender, values)
     derived = {
-        "established": established_at_start(sender, values),
+        "established": established_at_start(sender, values, mailed),
         "cold": equations.cold_volume(values["cold_allowance"], sender.n_ips, weight, factor, domains),
         "jump": equations.one_day_jump(values["daily_growth"]),
         "fades_at": values["growth_fades_at"] * domains * float(sender.n_ips) ** weight,
@@ -275,9 +276,9 @@ def worlds(sender: Sender, beliefs: Beliefs, slot_seconds: float) -> Floats:
     return np.stack([derived[name] if name in derived else values[name] for name in layout.WORLD], axis=1).astype(float)
 
 
-def established_at_start(sender: Sender, values: Mapping[str, Floats]) -> Floats:
+def established_at_start(sender: Sender, values: Mapping[str, Floats], mailed: Sequence[int] | None = None) -> Floats:
     """Established volume on the first day from the sender's history, (scenarios, providers), messages/day."""
-    domain, ip, idle = sender.past()
+    domain, ip, idle = (each if mailed is None else each[mailed] for each in sender.past())
     cooled = equations.cooling(values["idle_decay"], idle)
     return equations.history_established(values["ip_weight"], values["history_carried"], domain, ip, cooled)
 
@@ -341,7 +342,7 @@ def _mix(sender: Sender, volume: Floats) -> Floats:
     return np.ascontiguousarray(share.transpose(0, 2, 1))
 
 
-def _opens(sender: Sender, n_days: int) -> Any:
+def opening_days(sender: Sender, n_days: int) -> Any:
     """Return the day from which each provider takes mail at all: its gate's admission, else 0."""
     facts = catalogue()
     return np.array(

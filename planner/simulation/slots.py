@@ -54,7 +54,9 @@ _NOISE = 11
 BUCKET, CLOSED_UNTIL, REST_UNTIL, TROUBLE, OLDEST = range(5)
 """What is carried over midnight: tokens, ends of penalty and rest (slots), is there trouble, oldest day held back."""
 
-_PENALTY_FROM = 0.02
+PENALTY_FROM = 0.02
+"""Share of the day's allowance above which refusals may close the door."""
+
 _NEGLIGIBLE = 1e-9
 _MOST_PASSES = 64
 _MOST_PARTS = 4
@@ -169,7 +171,7 @@ def run_day(  # type: ignore[no-untyped-def]
                         hurt = hurt or rejected < over
             _retry_later(due, n_cells, now, at, queue, rounds, retries, slot_seconds, key, sampled, day)
 
-        if penalty_waits and refusals > _PENALTY_FROM * today.tolerated:
+        if penalty_waits and refusals > PENALTY_FROM * today.tolerated:
             penalty_waits = False
             closed_until = now + 1 + closing
         if hurt and pause_slots > 0:

@@ -1,0 +1,1 @@
+"""What is learnt from what was seen: beliefs after the first days."""

@@ -1,0 +1,142 @@
+"""What the counts say of one provider, as the likelihood reads it: which days met the limit, and how much."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from planner.learning.likelihood import CLEAN, TROUBLED, UNSURE, Seen
+from planner.simulation.simulator import opening_days
+from planner.vocabulary import Cause, Floats
+
+if TYPE_CHECKING:
+    from planner.inputs.sender import Sender
+    from planner.observing.observations import Observations
+
+SLOT_MINUTES = 15
+
+_CAUSES = tuple(Cause)
+_LIMITER = [_CAUSES.index(Cause.LIMIT), _CAUSES.index(Cause.PENALTY)]
+_PASSING = [_CAUSES.index(cause) for cause in (Cause.GREYLISTING, Cause.SYSTEM, Cause.REPUTATION)]
+
+
+class Evidence(NamedTuple):
+    """What is known of each of the sender's providers, and of which days nothing is though mail was due.
+
+    `seen` (providers,) of `likelihood.Seen`; `informed` (providers,) days with mail of which something is known;
+    `unknown` (providers,) tuples of send days without counts, between days that have them.
+    """
+
+    days: tuple[date, ...]
+    seen: tuple[Seen, ...]
+    informed: tuple[int, ...]
+    unknown: tuple[tuple[date, ...], ...]
+
+
+def evidence_of(sender: Sender, observations: Observations) -> Evidence:
+    """Bring observations into the sender's order and the likelihood's terms, from the first day on."""
+    known = observations.for_sender(sender)
+    n_days = len(known.days)
+    sent = np.nan_to_num(known.sent)
+    complaint_rates, bounces = _expected_rates(sender, sent)
+    has_rate = ~np.isnan(known.complaints) & (np.nan_to_num(known.delivered) > 0.0)
+    complaint_rates = np.where(has_rate, known.complaints / np.maximum(known.delivered, 1.0), complaint_rates)
+    bounced = np.where(np.isnan(known.hard_bounced), bounces, known.hard_bounced)
+    pace = np.cumsum(sender.pace(SLOT_MINUTES))
+    pace = pace / pace[-1]
+    due = sender.send_mask(n_days)
+    opens = opening_days(sender, n_days)
+    seen, informed, unknown = [], [], []
+    for p in range(len(sender.provider_names)):
+        causes = known.deferred_by_cause[p]
+        blocked = np.nan_to_num(known.blocked[p])
+        seen.append(
+            Seen(
+                sent[p].copy(),
+                known.delivered[p].copy(),
+                np.minimum(bounced[p], sent[p]),
+                _turned_away(known.first_deferred[p], known.deferred[p], blocked),
+                _verdicts(causes, known.deferred[p], blocked),
+                _noisy(causes, known.attempts[p]),
+                _penalties(causes),
+                complaint_rates[p].copy(),
+                int(opens[p]),
+                pace,
+                burst_hours(pace, SLOT_MINUTES / 60.0),
+                float(sender.window_hours),
+                60.0 * SLOT_MINUTES,
+            )
+        )
+        told = (sent[p] > 0.0) & ~(np.isnan(known.delivered[p]) & np.isnan(seen[p].turned_away))
+        informed.append(int(told.sum()))
+        has = np.flatnonzero(~np.isnan(known.sent[p]))
+        blank = [d for d in range(has[0], has[-1]) if due[d] and np.isnan(known.sent[p, d])] if len(has) else []
+        unknown.append(tuple(known.days[d] for d in blank))
+    return Evidence(known.days, tuple(seen), tuple(informed), tuple(unknown))
+
+
+def burst_hours(pace: Floats, slot_hours: float) -> float:
+    """Hours of its hourly share that a limiter grants before a day's fullest hours are over, per such hours' share.
+
+    With a full bucket of one hour's share, refilled slot by slot, all `n` messages of a day pass if
+    `n <= hourly_share * allowance * burst_hours(...)`.
+
+    Parameters
+    ----------
+    pace : (slots,) float array
+        Cumulative share of the day's mail.
+    slot_hours : float, h
+
+    Examples
+    --------
+    >>> burst_hours(np.linspace(1 / 48, 1.0, 48), 0.25)
+    12.75
+    """
+    starts = np.concatenate([[0.0], pace[:-1]])
+    share = pace[None, :] - starts[:, None]
+    grants = 1.0 + slot_hours * (np.arange(len(pace))[None, :] - np.arange(len(pace))[:, None])
+    sends = np.triu(share) > 1e-12
+    return float((grants[sends] / share[sends]).min())
+
+
+def _turned_away(first_deferred: Floats, deferred: Floats, blocked: Floats) -> Floats:
+    """First attempts that were not let in: deferred, or blocked; no deferral at all is known to be none at first."""
+    first = np.where(np.isnan(first_deferred) & (deferred == 0.0), 0.0, first_deferred)
+    return np.asarray(first + blocked)
+
+
+def _verdicts(causes: Floats, deferred: Floats, blocked: Floats) -> Floats:
+    """Say whether the limit was met, where the causes tell.
+
+    A deferral without a cause may have been the limit's. A block may be the limiter's 5xx or doubt about the
+    sender: without a deferral by limit or penalty nobody knows.
+    """
+    limiter = causes[:, _LIMITER].sum(axis=1)
+    open_question = np.nan_to_num(deferred) - np.nansum(causes, axis=1) > 0.5
+    clean = (limiter == 0.0) & ~open_question & (blocked == 0.0)
+    troubled = np.nansum(causes[:, _LIMITER], axis=1) > 0.0
+    return np.where(troubled, TROUBLED, np.where(clean, CLEAN, UNSURE))
+
+
+def _noisy(causes: Floats, attempts: Floats) -> Floats:
+    """Share of the attempts that were deferred for causes that meet first attempts and retries alike."""
+    return np.asarray(causes[:, _PASSING].sum(axis=1) / np.maximum(attempts, 1.0))
+
+
+def _penalties(causes: Floats) -> Floats:
+    """Tell whether the door was closed: 1, 0, or -1 where nobody knows."""
+    count = causes[:, _CAUSES.index(Cause.PENALTY)]
+    return np.where(np.isnan(count), -1.0, (count > 0.0).astype(float))
+
+
+def _expected_rates(sender: Sender, sent: Floats) -> tuple[Floats, Floats]:
+    """Complaint rate and hard bounces of each day, as the sender expects them, (providers, days)."""
+    mix = sender.mix(sent)
+    segments = sender.audience.segments
+    complaint = mix @ np.array([segment.complaint_rate for segment in segments])
+    volumes = sent[:, :, None] * mix
+    before = np.maximum.accumulate(np.pad(volumes, ((0, 0), (1, 0), (0, 0))), axis=1)[:, :-1]
+    fresh = volumes if sender.kind == "transactional" else np.maximum(0.0, volumes - before)
+    return complaint, np.round(fresh @ np.array([segment.hard_bounce_rate for segment in segments]))

@@ -1,0 +1,364 @@
+"""How well each scenario explains what one provider did, compiled: its own limiter meets the observed volumes.
+
+Nothing but the day's verdict is random once the parameters are given: what was delivered is observed, so every
+scenario's memory (established volume, reputation) runs along known numbers. A day on which mail meets the limit is
+run through the simulation's own slot loop, with every noise switched off; on all others nothing needs to run.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from planner.simulation.compiling import compiled, inlined
+from planner.simulation.layout import (
+    BLOCKED,
+    DEFERRED,
+    DELIVERED,
+    EXPIRED,
+    FIRST_TROUBLE,
+    LIMIT,
+    N_CAUSES,
+    N_DELAY_BINS,
+    N_FATES,
+    N_ROWS,
+    PENALTY,
+    W_AUTH_REFUSED,
+    W_BASE_DEFERRAL,
+    W_BLOCK_BELOW,
+    W_ESTABLISHED,
+    W_GREYLISTING_FADE,
+    W_GREYLISTING_PROBABILITY,
+    W_HOURLY_SHARE,
+    W_PENALTY_CHANCE,
+    W_STUCK_SHARE,
+    W_TROUBLE_DEFERRAL,
+    W_TROUBLE_ENDS,
+    W_TROUBLE_STARTS,
+    Due,
+    Queue,
+    Retries,
+    Rounds,
+    Today,
+)
+from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
+from planner.simulation.queueing import clear
+from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, run_day
+
+SPREAD, NOISE = range(2)
+"""Columns of `habits`: how far the limit strays from day to day (log), how far the background does (share of it)."""
+
+N_HABITS = 2
+
+FIT, TAIL = range(2)
+"""What is said of each day: its log likelihood, and the chance of a day as strange or stranger."""
+
+CLEAN, TROUBLED, UNSURE = range(3)
+"""What the causes say of a day: nothing met the limit, something did, or nobody knows."""
+
+_LEAST = 1e-30
+_LUCK = np.uint64(0x9E3779B97F4A7C15)
+"""The same for all particles: what differs between them is what they believe."""
+
+_ROUNDING = 2.0
+_LATE = 0.004
+"""Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
+
+_KNOWN_NOISE = 0.3
+"""How far the share of first attempts strays from that of all attempts which were deferred for other causes."""
+
+_RETRIES_ONLY = 0.1
+"""How likely the limit met nothing but retries, where it met something and first attempts show no trace."""
+
+
+class Seen(NamedTuple):
+    """What one provider did, D days; NaN where it is not known.
+
+    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
+    `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `complaint_rate` (D,); `opens` first day on which mail is
+    taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
+    """
+
+    sent: Any
+    delivered: Any
+    bounced: Any
+    turned_away: Any
+    verdict: Any
+    noisy: Any
+    penalty: Any
+    complaint_rate: Any
+    opens: int
+    pace: Any
+    burst: float
+    window_hours: float
+    slot_seconds: float
+
+
+class Waits(NamedTuple):
+    """One provider's retries: the tables of `backoff.Backoff` that the slot loop reads."""
+
+    attempts: Any
+    class_of_cause: Any
+    wait_first: Any
+    wait_n: Any
+    wait_share: Any
+    wait_seconds: Any
+    wait_mean: Any
+    wait_rounds: Any
+    nominal: Any
+    early: Any
+    pause_slots: int
+    ring_slots: int
+    round_slots: int
+    n_rounds: int
+
+
+@compiled
+def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days):  # type: ignore[no-untyped-def]
+    """Log likelihood of what was seen, for each particle.
+
+    Parameters
+    ----------
+    world : (len(layout.WORLD), particles) float array
+        One provider's parameters.
+    habits : (particles, N_HABITS) float array
+    doors : (particles, days) float array, in [0, 1)
+        The provider closes the door on excess where this lies below its `penalty_chance`; where the causes tell
+        whether it did, that counts instead.
+    seen : Seen
+    waits : Waits
+    least : (particles,) float array
+        A particle that can no longer reach this is given up: its likelihood is 0.
+    most : (days,) float array
+        The best that the days after each can add.
+    out : (particles,) float array, written
+    days : (particles, days, 2) float array, written
+        See `FIT`; not beyond the day on which a particle is given up.
+    """
+    quiet = world.copy()
+    quiet[W_BASE_DEFERRAL] = 0.0
+    quiet[W_STUCK_SHARE] = 0.0
+    quiet[W_TROUBLE_STARTS] = 0.0
+    n_firsts, n_attempts = waits.attempts.shape[0], waits.nominal.shape[1]
+    n_classes = (n_firsts + 1) * N_FATES
+    n_cells = n_attempts * n_classes
+    queue = Queue(
+        np.zeros((waits.ring_slots, n_cells, 4)),
+        np.zeros((waits.ring_slots, n_cells), np.int32),
+        np.zeros(waits.ring_slots, np.int64),
+    )
+    rounds = Rounds(np.zeros((waits.n_rounds, n_attempts * n_firsts)), np.zeros(waits.n_rounds))
+    due = Due(
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros((N_FATES, N_CAUSES)),
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+    )
+    for cell in range(n_cells):
+        place = cell % n_classes
+        due.attempt[cell] = cell // n_classes
+        due.group[cell] = place // N_FATES
+        due.luck[cell] = cell // n_classes * 64 + (62 + place % N_FATES if due.group[cell] == n_firsts else place)
+    retries = Retries(
+        waits.attempts,
+        waits.class_of_cause,
+        waits.wait_first,
+        waits.wait_n,
+        waits.wait_share,
+        waits.wait_seconds,
+        waits.wait_mean,
+        waits.wait_rounds,
+        waits.nominal,
+        waits.early,
+        waits.pause_slots,
+        waits.round_slots,
+    )
+    n_days, n_slots = seen.sent.shape[0], seen.pace.shape[0]
+    held = np.zeros(n_days)
+    delays = np.zeros(N_DELAY_BINS)
+    row = np.zeros(N_ROWS)
+    limiter = np.zeros(5)
+    last_seven = np.zeros(7)
+    for i in range(world.shape[1]):
+        clear(queue, rounds)
+        limiter[:] = 0.0
+        limiter[BUCKET] = limiter[CLOSED_UNTIL] = -1.0
+        last_seven[:] = 0.0
+        memory = (world[W_ESTABLISHED, i], 1.0, 0.0, 0.0, 0.0)
+        queued = 0.0
+        active_days = 0.0
+        total = 0.0
+        for d in range(n_days):
+            volume = seen.sent[d]
+            tolerated = tolerated_today(world, i, memory[0], memory[1])
+            room = tolerated * min(1.0, world[W_HOURLY_SHARE, i] * seen.burst)
+            blocks = memory[1] < world[W_BLOCK_BELOW, i] or d < seen.opens
+            doubt = reputation_deferral(memory[1])
+            greylisting = world[W_GREYLISTING_PROBABILITY, i] * math.exp(-world[W_GREYLISTING_FADE, i] * active_days)
+            turned = refused = 0.0
+            passes = volume
+            if blocks or queued >= 0.5 or volume > room or limiter[CLOSED_UNTIL] > d * n_slots:
+                carried = limiter[CLOSED_UNTIL] > d * n_slots
+                told = seen.penalty[d] == 0.0 or (seen.penalty[d] > 0.0 and not carried)
+                closes = seen.penalty[d] > 0.0 if told else doors[i, d] < world[W_PENALTY_CHANCE, i]
+                quiet[W_PENALTY_CHANCE, i] = 1.0 if closes else 0.0
+                row[:] = 0.0
+                today = Today(tolerated, 0.0, 0.0, blocks, volume, 0.0, False)
+                run_day(
+                    d, i, quiet, today, retries, _LUCK, True, seen.slot_seconds, seen.pace, limiter, held,
+                    queue, rounds, due, row, delays,
+                )  # fmt: skip
+                queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]
+                turned = row[FIRST_TROUBLE]
+                passes = row[DELIVERED]
+                refused = row[DEFERRED + PENALTY]
+                if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
+                    chance = world[W_PENALTY_CHANCE, i]
+                    total += math.log(max(_LEAST, chance if closes else 1.0 - chance))
+            else:
+                limiter[BUCKET] = -1.0  # full again by morning
+            day, tail, free = 0.0, 1.0, room
+            if volume > 0.0:
+                background = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - doubt) * (1.0 - greylisting) * (
+                    1.0 - world[W_STUCK_SHARE, i]
+                ) * (1.0 - world[W_AUTH_REFUSED, i])
+                trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
+                never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
+                noisy = never + (1.0 - never) * seen.noisy[d]
+                free = volume - turned if turned > 0.0 else max(room, volume)
+                if not math.isnan(seen.turned_away[d]):
+                    day, tail = _first_attempts(
+                        volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy,
+                        habits[i, SPREAD], habits[i, NOISE],
+                    )  # fmt: skip
+                else:
+                    if not math.isnan(seen.delivered[d]):
+                        passed = seen.delivered[d] + seen.bounced[d]
+                        hopeful = passes * (1.0 - never)
+                        day, tail = _deliveries(passed, hopeful, trouble, habits[i, SPREAD])
+                    if seen.verdict[d] != UNSURE:
+                        clean = _clean(volume, free, habits[i, SPREAD])
+                        likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
+                        day, tail = day + math.log(_LEAST + likely), min(tail, likely)
+                if seen.penalty[d] >= 0.0:
+                    day += math.log(0.999 if (seen.penalty[d] > 0.0) == (refused > 0.0) else 0.001)
+            total += day
+            if total + most[d] < least[i]:
+                total = -math.inf
+                break
+            days[i, d, FIT] = day
+            days[i, d, TAIL] = tail
+            delivered = seen.delivered[d]
+            if math.isnan(delivered):
+                delivered = passes
+            last_seven[d % 7] = delivered
+            memory = overnight(
+                world, i, memory, delivered, seen.bounced[d], volume, tolerated, seen.complaint_rate[d],
+                last_seven.max(),
+            )  # fmt: skip
+            if delivered >= 0.5:
+                active_days += 1.0
+        out[i] = total
+
+
+@inlined
+def _share_in_trouble(world, i, seen):  # type: ignore[no-untyped-def]
+    """Share of a day's attempts that are deferred when the provider has trouble of its own."""
+    hours = seen.slot_seconds / 3600.0 / world[W_TROUBLE_ENDS, i]
+    return max(1e-3, world[W_TROUBLE_DEFERRAL, i] * min(1.0, hours / seen.window_hours))
+
+
+@inlined
+def _count(k, n, share, noise):  # type: ignore[no-untyped-def]
+    """Probability of k of n, beta-binomial: a share that itself strays by `noise` times itself."""
+    share = min(1.0 - 1e-6, max(1e-6, share))
+    size = max(0.5, (1.0 - share) / (share * noise * noise) - 1.0)
+    a, b = share * size, (1.0 - share) * size
+    return math.exp(
+        math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
+        + math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + a + b)
+        + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    )  # fmt: skip
+
+
+@inlined
+def _first_attempts(  # type: ignore[no-untyped-def]
+    n, turned_away, free, background, trouble, verdict, noisy, spread, noise
+):
+    """Log likelihood of how many of the day's n first attempts were turned away, and chance of what is as strange.
+
+    `free` is how many the limit lets pass, known up to a factor exp(spread × normal): if that is n or more the day is
+    clean, whatever the headroom (censored), and only the background defers.
+    """
+    k = min(turned_away, n)
+    others = background
+    if verdict == TROUBLED and not math.isnan(noisy):  # then the day's own share is known
+        others, noise = noisy, _KNOWN_NOISE
+    beyond = min(n, max(0.0 if verdict != TROUBLED else 1.0, (k - others * n) / (1.0 - min(others, 0.9))))
+    left = max(n - beyond, 0.5)
+    free = max(free, 0.5)
+    around = others * n * (1.0 + others * n * noise * noise)
+    likelihood, tail = _LEAST, 0.0
+    if verdict != CLEAN and beyond > 0.0:
+        width = math.sqrt(spread * spread + (_ROUNDING + around) / (left * left))
+        z = (math.log(left) - math.log(free)) / width
+        likelihood += _density(z) / (width * left)
+        tail += 2.0 * _below(-abs(z))
+    if verdict != TROUBLED or k <= others * n + 3.0 * math.sqrt(around + 1.0):
+        clean = _clean(n, free, spread)
+        if verdict == TROUBLED:
+            clean *= _RETRIES_ONLY
+        chance, share = trouble
+        calm = (1.0 - chance) * _count(k, n, others, noise)
+        # how much of the day the provider's own trouble takes is anybody's guess
+        troubled = chance * math.exp(-k / (n * share))
+        likelihood += clean * (calm + troubled / (n * share))
+        far = k - others * n
+        ordinary = 1.0 if far <= 0.0 else math.exp(-0.5 * far * far / (around + 1.0))
+        tail += clean * ((1.0 - chance) * ordinary + troubled)
+    return math.log(likelihood), tail
+
+
+@inlined
+def _clean(n, free, spread):  # type: ignore[no-untyped-def]
+    """Chance that the limit lets all n messages pass."""
+    x = math.log(max(free, 0.5) / n) / math.sqrt(spread * spread + _ROUNDING / (n * n))
+    return _below(x)
+
+
+@inlined
+def _density(x):  # type: ignore[no-untyped-def]
+    """Student's density with 4 degrees of freedom: one odd day must not decide."""
+    return 0.375 * (1.0 + 0.25 * x * x) ** -2.5
+
+
+@inlined
+def _below(x):  # type: ignore[no-untyped-def]
+    """Distribution function of the same."""
+    y = 1.0 + 0.25 * x * x
+    return 0.5 + 0.375 * x / math.sqrt(y) * (1.0 - x * x / (12.0 * y))
+
+
+@inlined
+def _deliveries(passed, passes, trouble, spread):  # type: ignore[no-untyped-def]
+    """Log likelihood of how many messages passed in a day, where nothing else is known; and its tail."""
+    chance, share = trouble
+    passes = max(passes, 0.5)
+    width = math.sqrt(spread * spread + _LATE * _LATE + (_ROUNDING + _LATE * passes) / passes**2)
+    z = (math.log(max(passed, 0.5)) - math.log(passes)) / width
+    likelihood = (1.0 - chance) * _density(z) / width
+    tail = 2.0 * _below(-abs(z))
+    if passed < passes:
+        troubled = chance * math.exp((passed / passes - 1.0) / share)
+        likelihood += troubled / share
+        tail += troubled
+    return math.log(likelihood + _LEAST), tail
