@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from planner.observing.judging import alarms
     from planner.learning.calibration import Calibration
     from planner.learning.updating import calibrate
+    from planner.observing.logs.reading import LogStudy, read_log, study_log
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
@@ -49,6 +50,7 @@ __all__ = [
     "Explanation",
     "Forecast",
     "InputError",
+    "LogStudy",
     "MxLookup",
     "Observations",
     "Plan",
@@ -73,9 +75,11 @@ __all__ = [
     "optimize",
     "published",
     "read_audience",
+    "read_log",
     "read_observations",
     "read_schedule",
     "simulate",
+    "study_log",
     "warm_up",
 ]
 
@@ -95,6 +99,7 @@ _HOMES = {
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
+    "LogStudy": "planner.observing.logs.reading",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",
@@ -118,9 +123,11 @@ _HOMES = {
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
+    "read_log": "planner.observing.logs.reading",
     "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
     "simulate": "planner.simulation.simulator",
+    "study_log": "planner.observing.logs.reading",
     "warm_up": "planner.optimizer.planning",
 }
 

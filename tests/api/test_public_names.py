@@ -24,6 +24,7 @@ PUBLIC = {
     "Explanation",
     "Forecast",
     "InputError",
+    "LogStudy",
     "MxLookup",
     "Observations",
     "Plan",
@@ -47,9 +48,11 @@ PUBLIC = {
     "optimize",
     "published",
     "read_audience",
+    "read_log",
     "read_observations",
     "read_schedule",
     "simulate",
+    "study_log",
     "warm_up",
 }
 FUNCTIONS = {name for name in PUBLIC if name.islower() and name != "__version__"}

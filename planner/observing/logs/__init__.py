@@ -1,0 +1,1 @@
+"""Mail logs of ten programs and services, and what they say in counts: each format has a file of its own in formats."""

@@ -1,0 +1,636 @@
+"""Logs that programs wrote themselves, counted and compared with what the receiver knows; formats as documented."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import logging
+import math
+import os
+import re
+import shutil
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+import planner as wp
+from planner.observing.logs import reading
+from planner.observing.logs.queue import Queue
+from planner.observing.logs.replies import Replies, worded
+from planner.observing.logs.sources import sources
+from planner.observing.logs.stamps import Clock
+from planner.observing.logs.tally import Tally
+
+LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
+REAL = ("postfix", "postfix-out", "exim", "sendmail")
+DOCUMENTED = {
+    "qmail.log": {"complaints"},
+    "exchange.log": {"complaints"},
+    "powermta.csv": {"complaints"},
+    "powermta-default.csv": {"complaints", "attempts", "deferred", "first_deferred", "deferred_by_cause"},
+    "kumomta.jsonl": set(),
+    "ses.jsonl": {"attempts"},
+    "sendgrid.json": set(),
+    "mailgun.json": set(),
+}
+ALL = sorted(
+    path for path in LOGS.iterdir() if path.suffix in (".log", ".csv", ".json", ".jsonl") and "truth" not in path.name
+)
+PROVIDERS = {
+    "gmail.com": "gmail",
+    "outlook.com": "microsoft",
+    "yahoo.com": "yahoo",
+    "gmx.de": "gmx-webde",
+    "example.org": "google-workspace",  # a company's own domain: its host tells
+}
+SIMULATED = {
+    "rate_limit": "limit",
+    "reputation": "reputation",
+    "greylisting": "greylisting",
+    "overload": "system",
+    "network": "system",
+    "mailbox_full": "stuck",
+}
+CANARY = "canary-7f3a9c"
+SENDER = {
+    "name": "Test",
+    "audience": {"size": 1000, "providers": {"gmail": 0.6, "yahoo": 0.2, "other": 0.2}},
+    "target": {"volume": 1000},
+    "domain": "used",
+    "n_ips": 1,
+    "start": "2026-11-20",
+    "send_days": "daily",
+}
+
+
+def truth(name: str) -> dict[str, dict]:
+    return json.loads((LOGS / f"{name}.truth.json").read_text(encoding="utf-8"))
+
+
+def text_of(name: str) -> str:
+    return (LOGS / name).read_text(encoding="utf-8")
+
+
+def read(text: str | bytes, **how: object) -> wp.Observations:
+    data = text.encode() if isinstance(text, str) else text
+    return wp.read_log(io.BytesIO(data), **how)
+
+
+def counts(observed: wp.Observations, provider: str, day: date | None = None) -> dict[str, float]:
+    frame = observed.to_frame()
+    rows = frame[frame.provider == provider]
+    if day is not None:
+        rows = rows[rows.date.dt.date == day]
+    return rows.drop(columns=["date", "provider"]).sum(min_count=1).to_dict()
+
+
+def assert_told(found: dict[str, float], known: dict, unknown: set[str] = frozenset()) -> None:
+    """Every count equals the true one, or is said to be unknown where it must be."""
+    for name, count in known.items():
+        if name in unknown:
+            measures = [key for key in found if key.startswith("deferred_")] if name == "deferred_by_cause" else [name]
+            assert all(math.isnan(found[measure]) for measure in measures), name
+        elif name == "deferred_by_cause":
+            causes = dict.fromkeys(SIMULATED.values(), 0)
+            for cause, times in count.items():
+                causes[SIMULATED[cause]] += times
+            assert {cause: found[f"deferred_{cause}"] for cause in causes} == causes
+        else:
+            assert found[name] == count, name
+
+
+def totals(observed: wp.Observations) -> dict[str, dict[str, float]]:
+    """What is known, by provider."""
+    rows = observed.totals().set_index("provider").to_dict("index")
+    return {name: {key: count for key, count in row.items() if not math.isnan(count)} for name, row in rows.items()}
+
+
+# --- what programs wrote, and what the receiver knows
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_program_s_own_log_tells_what_the_receiver_saw(name: str) -> None:
+    observed, known = wp.read_log(LOGS / f"{name}.log"), truth(name)
+    for domain, provider in PROVIDERS.items():
+        assert_told(counts(observed, provider), known[domain])
+    # under other: a domain that nobody lists, and one whose host nobody answers at
+    other, listed = counts(observed, "other"), known["example.net"]
+    for measure in ("delivered", "hard_bounced", "blocked"):
+        assert other[measure] == listed[measure]
+    assert other["expired"] == listed["expired"] + len(
+        set(re.findall(r"away-(\d+)@example\.edu", text_of(f"{name}.log")))
+    )
+    assert other["deferred_greylisting"] == listed["deferred_by_cause"]["greylisting"]
+    assert observed.n_problems == 0
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documented_format_tells_what_happened_day_by_day(name: str) -> None:
+    observed, known = wp.read_log(LOGS / name, timezone="UTC"), truth(Path(name).stem)
+    assert observed.days == (date(2026, 11, 24), date(2026, 11, 25))
+    for domain in known:
+        for day in observed.days:
+            found = counts(observed, PROVIDERS[domain], day)
+            assert_told(found, known[domain][day.isoformat()], DOCUMENTED[name])
+    assert observed.n_problems == 0
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_the_format_is_found_and_can_be_named(path: Path) -> None:
+    study = wp.study_log(path, timezone="UTC")
+    assert study.formats == (path.name.split(".")[0].split("-")[0],)
+    assert study.observations.notes[0].endswith(f": {path.name}.")
+    assert wp.read_log(path, format=study.formats[0], timezone="UTC") == study.observations
+
+
+def test_another_format_finds_nothing_and_breaks_nothing() -> None:
+    for name in reading._FORMATS:
+        for path in ALL:
+            if not path.name.startswith(name):
+                assert not wp.read_log(path, format=name).days or name in ("ses", "sendgrid", "mailgun", "kumomta")
+
+
+# --- days, zones, years
+
+
+def in_rfc3339(text: str, offset: str = "+01:00", fraction: str = ".123456") -> str:
+    def stamp(found: re.Match[str]) -> str:
+        at = datetime.strptime(f"2026 {found[0]}", "%Y %b %d %H:%M:%S")
+        return at.isoformat() + fraction + offset
+
+    return re.sub(r"^\w{3} [ \d]\d \d\d:\d\d:\d\d", stamp, text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize(("offset", "fraction"), [("+01:00", ".123456"), ("Z", ""), ("-0330", "")])
+@pytest.mark.parametrize("name", ["postfix.log", "sendmail.log"])
+def test_rfc_3339_stamps_tell_the_same(name: str, offset: str, fraction: str) -> None:
+    classic = wp.read_log(LOGS / name, year=2026)
+    modern = read(in_rfc3339(text_of(name), offset, fraction))
+    assert totals(modern) == totals(classic)
+
+
+def test_days_begin_at_the_sender_s_midnight() -> None:
+    sender = wp.Sender.model_validate(SENDER | {"timezone": "Asia/Tokyo"})
+    text = in_rfc3339(text_of("postfix.log"), "+00:00")  # half past nine in the evening in UTC
+    assert read(text).days == (date(2026, 11, 25),)
+    assert read(text, sender=sender).days == (date(2026, 11, 26),)
+    # a stamp without a zone is in the sender's, unless somebody says where it was written
+    assert wp.read_log(LOGS / "postfix.log", sender).days == (date(2026, 11, 25),)
+    assert wp.read_log(LOGS / "postfix.log", sender, timezone="UTC").days == (date(2026, 11, 26),)
+
+
+def test_what_the_sender_does_not_mail_counts_as_other() -> None:
+    sender = wp.Sender.model_validate(SENDER)
+    observed, everybody = wp.read_log(LOGS / "postfix.log", sender), wp.read_log(LOGS / "postfix.log")
+    assert set(observed.providers) == {"gmail", "yahoo", "other"}
+    assert totals(observed)["gmail"] == totals(everybody)["gmail"]
+    assert observed.delivered.sum() == everybody.delivered.sum()
+
+
+def over_new_year(text: str) -> str:
+    """Two halves: the last evening of December, and the first morning of January."""
+    lines = text.splitlines(keepends=True)
+    half = len(lines) // 2
+    return "".join(
+        re.sub(r"^\w{3} [ \d]\d \d\d", "Dec 31 23" if n < half else "Jan  1 00", line) for n, line in enumerate(lines)
+    )
+
+
+def test_the_year_turns_with_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(over_new_year(text_of("postfix.log")), encoding="utf-8")
+    os.utime(log, (datetime(2025, 1, 3).timestamp(),) * 2)
+    observed = wp.read_log(log)
+    assert observed.days == (date(2024, 12, 31), date(2025, 1, 1))
+    assert "2024" in " ".join(observed.notes)
+    assert wp.read_log(log, year=2019).days == (date(2019, 12, 31), date(2020, 1, 1))
+    whole = wp.read_log(LOGS / "postfix.log")
+    assert observed.delivered.sum() == whole.delivered.sum()
+    assert observed.expired.sum() == whole.expired.sum()
+
+
+def test_lines_out_of_order_around_new_year_stay_in_their_years() -> None:
+    clock = Clock(None, None)
+    clock.begin(2026, datetime(2027, 1, 2))
+    stamps = [b"Dec 31 23:59:59", b"Jan  1 00:00:00", b"Dec 31 23:59:59", b"Jan  1 00:00:01"]
+    days = [datetime.fromordinal(719163 + clock.classic_second(stamp) // 86_400).year for stamp in stamps]
+    assert days == [2026, 2027, 2026, 2027]
+
+
+# --- who is mailed
+
+
+@pytest.mark.parametrize("mask", ["<hidden>", "<>", "<***>", ""])
+def test_the_host_tells_where_recipients_are_hidden(mask: str) -> None:
+    hidden = re.sub(r" to=<[^>]*>", f" to={mask}", text_of("postfix-out.log"))
+    observed, known = read(hidden), truth("postfix-out")
+    for provider, domains in {"microsoft": ["outlook.com"], "yahoo": ["yahoo.com"], "gmx-webde": ["gmx.de"]}.items():
+        assert counts(observed, provider)["delivered"] == sum(known[domain]["delivered"] for domain in domains)
+
+
+def test_hops_within_the_own_machines_are_no_attempts() -> None:
+    known = truth("postfix")
+    study = wp.study_log(LOGS / "postfix.log")
+    assert sum(known[domain]["attempts"] for domain in PROVIDERS) == sum(
+        counts(study.observations, provider)["attempts"] for provider in PROVIDERS.values()
+    )
+    text = text_of("postfix-out.log").replace("[198.51.100.11]", "[10.1.2.3]")  # a relay in the own network
+    assert "gmail" not in read(text).providers
+
+
+INBOUND = (
+    "smtpd[11]: connect from mail-sor-f41.google.com[209.85.220.41]",
+    "smtpd[11]: 1A2B3C: client=mail-sor-f41.google.com[209.85.220.41]",
+    (
+        "smtpd[11]: NOQUEUE: reject: RCPT from x[192.0.2.9]: 550 5.1.1 <a@gmail.com>: no; from=<b@gmail.com> "
+        "to=<a@gmail.com> proto=ESMTP"
+    ),
+    (
+        "lmtp[12]: 1A2B3C: to=<a@gmail.com>, relay=mail.example.com[private/dovecot-lmtp], delay=1, delays=1/0/0/0, "
+        "dsn=2.0.0, status=sent (250 OK)"
+    ),
+    "virtual[13]: 1A2B3D: to=<a@gmail.com>, relay=virtual, delay=1, delays=1/0/0/0, dsn=2.0.0, status=sent (delivered)",
+    (
+        "smtp[14]: 1A2B3E: to=<a@gmail.com>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=1/0/0/0, dsn=2.0.0, "
+        "status=sent (250 OK)"
+    ),
+    (
+        "cleanup[15]: 1A2B3F: warning: header Subject: x/smtp[1]: F: to=<a@gmail.com>, relay=x[142.250.1.27]:25, "
+        "delay=1, dsn=2.0.0, status=sent (250) from x; from=<b@gmail.com>"
+    ),
+    "dovecot/imap[16]: Login: user=<a@gmail.com>",
+)
+
+
+def test_mail_that_comes_in_is_not_mistaken_for_mail_that_goes_out() -> None:
+    observed = read("".join(f"Nov 25 10:00:00 mail postfix/{line}\n" for line in INBOUND))
+    assert observed.days == ()
+    assert observed.n_problems == 0
+
+
+def postfix_line(second: int, message: str, address: str, delay: str, how: str) -> str:
+    minute, rest = divmod(second, 60)
+    return (
+        f"Nov 25 10:{minute:02d}:{rest:02d} mail postfix/smtp[1]: {message}: to=<{address}>, "
+        f"relay=gmail-smtp-in.l.google.com[142.250.1.27]:25, delay={delay}, delays=0/0/0/0, dsn=2.0.0, status={how}\n"
+    )
+
+
+def test_what_was_queued_before_the_log_begins_is_tried_again() -> None:
+    text = postfix_line(0, "AAA", "a@gmail.com", "5000", "sent (250 OK)")  # waited before the first line
+    text += postfix_line(1, "BBB", "b@gmail.com", "0.5", "sent (250 OK)")
+    text += postfix_line(900, "CCC", "c@gmail.com", "700", "sent (250 OK)")  # slow, but it came in while we watched
+    found = counts(read(text), "gmail")
+    assert (found["attempts"], found["sent"], found["delivered"]) == (3, 2, 3)
+
+
+def test_a_message_number_is_used_again_after_it_was_deleted() -> None:
+    text = postfix_line(
+        0, "AAA", "a@gmail.com", "1", "deferred (host x[192.0.2.1] said: 451 4.3.2 busy (in reply to RCPT TO command))"
+    )
+    text += "Nov 25 10:00:01 mail postfix/postsuper[9]: AAA: removed\n"
+    text += postfix_line(2, "AAA", "a@gmail.com", "1", "sent (250 OK)")
+    found = counts(read(text), "gmail")
+    assert (found["sent"], found["attempts"], found["expired"]) == (2, 2, 0)
+
+
+def test_each_recipient_of_a_message_is_counted() -> None:
+    busy = "deferred (host x[192.0.2.1] said: 451 4.3.2 busy (in reply to RCPT TO command))"
+    text = "".join(postfix_line(i, "AAA", f"{name}@gmail.com", "1", busy) for i, name in enumerate("abc"))
+    text += postfix_line(30, "AAA", "b@gmail.com", "31", "sent (250 OK)")
+    text += "Nov 25 10:00:40 mail postfix/qmgr[9]: AAA: from=<n@example.com>, status=expired, returned to sender\n"
+    found = counts(read(text), "gmail")
+    assert (found["sent"], found["attempts"], found["delivered"], found["expired"]) == (3, 4, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("reply", "measure"),
+    [
+        ("550 5.1.1 <x@gmail.com> user unknown", "hard_bounced"),
+        ("552 5.2.2 mailbox full", "hard_bounced"),
+        ("550 5.7.1 blocked using zen.spamhaus.org", "blocked"),
+        ("554 5.7.9 message not accepted for policy reasons", "blocked"),
+        ("550 5.7.26 unauthenticated email", "blocked"),
+        ("550 4f2a", "hard_bounced"),
+        ("554 4f2a", "blocked"),
+    ],
+)
+def test_refusals_are_the_recipient_s_or_the_sender_s(reply: str, measure: str) -> None:
+    text = postfix_line(
+        0, "AAA", "a@gmail.com", "1", f"bounced (host x[192.0.2.1] said: {reply} (in reply to RCPT TO command))"
+    )
+    found = counts(read(text), "gmail")
+    assert {name for name in ("hard_bounced", "blocked", "delivered", "deferred") if found[name]} == {measure}
+
+
+# --- other stamps of qmail, other wrappings of events
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["@40000000692566b80000007b ", "2026-11-25 08:21:02.123456 ", "Nov 25 08:21:02 mx qmail: 1764058862.123456 "],
+)
+def test_qmail_s_stamps(stamp: str) -> None:
+    text = (
+        f"{stamp}new msg 5\n{stamp}starting delivery 1: msg 5 to remote a@gmail.com\n"
+        f"{stamp}delivery 1: success: 142.250.1.27_accepted_message./Remote_host_said:_250_OK/\n{stamp}end msg 5\n"
+    )
+    observed = read(text)
+    assert counts(observed, "gmail")["delivered"] == 1
+    assert observed.days == (date(2025, 11, 25) if stamp[0] != "2" else date(2026, 11, 25),)
+
+
+def test_a_damaged_event_costs_itself_only() -> None:
+    lines = text_of("ses.jsonl").splitlines(keepends=True)
+    lines[10] = lines[10][:40] + "\n"
+    lines.insert(20, "not json\n")
+    lines.insert(30, '{"eventType": "Delivery", "mail": {"messageId": 5}, "delivery": {"recipients": [7]}}\n')
+    observed = read("".join(lines))
+    assert [one.line for one in observed.problems] == [11, 21, 31]
+    whole = wp.read_log(LOGS / "ses.jsonl")
+    assert 0 <= whole.delivered.sum() - observed.delivered.sum() <= 1
+
+
+def test_events_in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {name: wp.read_log(LOGS / name) for name in ("sendgrid.json", "mailgun.json", "postfix.log")}
+    monkeypatch.setattr("planner.observing.logs.blocks.SIZE", 3000)
+    for name, observed in whole.items():
+        assert wp.read_log(LOGS / name) == observed
+
+
+# --- files, folders, packing
+
+
+def parts_of(name: str, n: int) -> list[str]:
+    lines = text_of(name).splitlines(keepends=True)
+    size = len(lines) // n + 1
+    return ["".join(lines[i : i + size]) for i in range(0, len(lines), size)]
+
+
+def test_rotations_are_read_in_order_and_once(tmp_path: Path) -> None:
+    old, middle, new = parts_of("postfix.log", 3)
+    (tmp_path / "mail.log").write_text(new, encoding="utf-8")
+    (tmp_path / "mail.log.1").write_text(middle, encoding="utf-8")
+    with gzip.open(tmp_path / "mail.log.1.gz", "wt", encoding="utf-8") as packed:
+        packed.write(middle)
+    with gzip.open(tmp_path / "mail.log.2.gz", "wt", encoding="utf-8") as packed:
+        packed.write(old)
+    shutil.copy(tmp_path / "mail.log", tmp_path / "mail.info")  # as Debian writes them
+    (tmp_path / "auth.log").write_text("Nov 25 10:00:00 mail sshd[1]: Accepted\n", encoding="utf-8")
+    (tmp_path / ".hidden").write_text("x", encoding="utf-8")
+    observed = wp.read_log(tmp_path)
+    assert totals(observed) == totals(wp.read_log(LOGS / "postfix.log"))
+    assert "2 files hold what another one holds too, and were left out." in observed.notes
+    assert any("look like no mail log: 1" in note for note in observed.notes)
+
+
+def test_the_order_of_rotations() -> None:
+    from planner.observing.logs.sources import _place
+
+    names = ["mail.log", "mail.log.1", "mail.log.10.gz", "mail.log.2.gz"]
+    assert sorted(names, key=_place) == ["mail.log.10.gz", "mail.log.2.gz", "mail.log.1", "mail.log"]
+    names = ["maillog", "maillog-20261124", "maillog-20261117.zst"]
+    assert sorted(names, key=_place) == ["maillog-20261117.zst", "maillog-20261124", "maillog"]
+    names = ["MSGTRK2026112510-1.LOG", "MSGTRK2026112509-2.LOG", "MSGTRK2026112509-1.LOG"]
+    assert sorted(names, key=_place) == names[::-1]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_packed_logs_tell_the_same(path: Path, tmp_path: Path) -> None:
+    packed = tmp_path / f"{path.name}.gz"
+    data = path.read_bytes()
+    packed.write_bytes(gzip.compress(data[:5000]) + gzip.compress(data[5000:]))  # several members, as some tools write
+    os.utime(packed, (path.stat().st_mtime,) * 2)
+    assert totals(wp.read_log(packed, timezone="UTC")) == totals(wp.read_log(path, timezone="UTC"))
+
+
+def test_a_packed_file_that_is_cut_off_tells_what_it_has() -> None:
+    packed = gzip.compress((LOGS / "postfix.log").read_bytes())
+    observed = read(packed[: len(packed) // 2])
+    assert 0 < observed.delivered.sum() < wp.read_log(LOGS / "postfix.log").delivered.sum()
+    assert [one.text for one in observed.problems] == ["packed file is damaged or cut off: the rest is lost"]
+
+
+def test_zstd_is_read_where_python_can_and_said_where_not() -> None:
+    # one frame that holds "hello\n", as `zstd --no-check` writes it
+    packed = bytes.fromhex("28b52ffd200631000068656c6c6f0a")
+    try:
+        import zstandard  # noqa: F401
+    except ImportError:
+        expected = "packed with zstd"
+    else:
+        expected = "None of the formats fits"
+    with pytest.raises(wp.PlannerError, match=expected):
+        read(packed)
+
+
+# --- what cannot be read
+
+
+def test_damaged_lines_are_counted_and_named() -> None:
+    lines = text_of("postfix.log").splitlines(keepends=True)
+    sent = [
+        n for n, line in enumerate(lines) if "postfix/smtp[" in line and "relay=gmail" in line and "status=sent" in line
+    ]
+    lines[sent[3]] = lines[sent[3]][:120] + "\n"  # cut off by a full disk
+    lines[sent[5]] = "\x00\x00\xff garbage\n"
+    observed = read("".join(lines).encode("utf-8", "surrogateescape") + b"\xff\xfe\n")
+    assert observed.n_problems == 3
+    assert {(one.line, one.text) for one in observed.problems} == {
+        (sent[3] + 1, "delivery line cut off or damaged"),
+        (sent[5] + 1, "no time stamp"),
+        (len(lines) + 1, "no time stamp"),
+    }
+    whole = wp.read_log(LOGS / "postfix.log")
+    assert counts(observed, "gmail")["delivered"] == counts(whole, "gmail")["delivered"] - 2
+
+
+@pytest.mark.parametrize("name", ["exim", "sendmail"])
+def test_damaged_deliveries_of_other_programs(name: str) -> None:
+    mark = " => " if name == "exim" else ": to=<"
+    lines = text_of(f"{name}.log").splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if mark in line and "gmail.com" in line)
+    lines[at] = lines[at][: lines[at].index(mark) + len(mark)] + "\n"
+    observed = read("".join(lines))
+    assert [(one.line, one.text) for one in observed.problems] == [(at + 1, "delivery line cut off or damaged")]
+
+
+def test_a_line_of_many_megabytes_is_passed_over() -> None:
+    text = text_of("postfix.log").encode()
+    observed = read(text + b"Nov 25 10:00:00 " + b"x" * 5_000_000 + b"\n" + text)
+    assert [one.text for one in observed.problems] == ["line longer than a megabyte"]
+    assert observed.delivered.sum() == 2 * wp.read_log(LOGS / "postfix.log").delivered.sum()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (b"", "None of the formats"),
+        (b"hello\n", "None of the formats"),
+        (b"PK\x03\x04....", "a zip or Excel file"),
+    ],
+)
+def test_what_is_no_log_is_said(given: bytes, message: str) -> None:
+    with pytest.raises(wp.InputError, match=message):
+        read(given)
+
+
+def test_wrong_arguments_are_said(tmp_path: Path) -> None:
+    for call, message in (
+        (lambda: wp.read_log(tmp_path / "missing.log"), "no such file"),
+        (lambda: wp.read_log(tmp_path), "no files"),
+        (lambda: wp.read_log(7), "not int"),
+        (lambda: wp.read_log(io.StringIO("x")), "mode 'rb'"),
+        (lambda: wp.read_log(LOGS / "exim.log", format="exmi"), "exim"),
+        (lambda: wp.read_log(LOGS / "exim.log", timezone="Mars/Olympus"), "no time zone"),
+    ):
+        with pytest.raises(wp.InputError, match=message):
+            call()
+
+
+def test_days_without_end_are_refused() -> None:
+    line = postfix_line(0, "AAA", "a@gmail.com", "1", "sent (250 OK)")
+    text = in_rfc3339(line, "Z") + in_rfc3339(line, "Z").replace("2026", "1970")
+    with pytest.raises(wp.InputError, match="Is a clock wrong"):
+        read(text)
+
+
+def test_progress_is_told_and_may_stop(tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    log.write_text(text_of("postfix.log") * 20, encoding="utf-8")
+    told: list[float] = []
+    wp.read_log(log, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert len(told) >= 3
+
+    def stop(share: float) -> None:
+        raise wp.Cancelled
+
+    with pytest.raises(wp.Cancelled):
+        wp.read_log(log, progress=stop)
+
+
+# --- hours and delays
+
+
+def test_hours_add_up_to_days() -> None:
+    study = wp.study_log(LOGS / "kumomta.jsonl", timezone="UTC")
+    hours = study.hours()
+    assert hours.hour.nunique() > 3
+    for provider in study.observations.providers:
+        mine = hours[hours.provider == provider]
+        assert mine.delivered.sum() == counts(study.observations, provider)["delivered"]
+
+
+def test_delays_are_told() -> None:
+    frame = wp.study_log(LOGS / "powermta.csv", timezone="UTC").delays()
+    first, second = frame[frame.provider == "gmx-webde"].itertuples()
+    assert (first.delivered, second.delivered) == (4, 3)
+    assert first.within_50 == pytest.approx(2, rel=0.25)  # seconds: accepted at once
+    assert second.within_50 == pytest.approx(4502, rel=0.25)  # greylisted
+
+
+# --- bounds
+
+
+def test_a_long_queue_forgets_the_oldest_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "Queue", lambda: Queue(most=50))
+    busy = "deferred (host x[192.0.2.1] said: 451 4.3.2 busy (in reply to RCPT TO command))"
+    text = "".join(postfix_line(i, f"A{i:03d}", "a@gmail.com", "1", busy) for i in range(200))
+    observed = read(text)
+    assert counts(observed, "gmail")["deferred"] == 200
+    assert any("were forgotten" in note for note in observed.notes)
+    assert any("Still in the queue" in note for note in observed.notes)
+
+
+def test_wordings_are_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    plain = Replies._diagnosed
+    monkeypatch.setattr(
+        Replies, "_diagnosed", staticmethod(lambda final, text: asked.append(text) or plain(final, text))
+    )
+    busy = "deferred (host x[192.0.2.1] said: 421 4.7.0 [TSS04] try later {} - gsmtp (in reply to RCPT TO command))"
+    read(
+        "".join(
+            postfix_line(i, f"A{i:03d}", "a@gmail.com", "1", busy.format(f"d94{i}c01a7336-1a2b")) for i in range(50)
+        )
+    )
+    assert len(asked) == 1
+
+
+def test_a_provider_s_keys_stay_in_a_wording() -> None:
+    text = "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from 192.0.2.1 by ann@example.org"
+    assert worded(text) == "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from  by "
+
+
+# --- nobody's name
+
+
+def held(thing: object, depth: int = 0) -> str:
+    """Everything that an object holds, as text."""
+    if depth > 6 or isinstance(thing, str | bytes | int | float | type(None)):
+        return repr(thing)
+    if isinstance(thing, dict):
+        return " ".join(held(one, depth + 1) for pair in thing.items() for one in pair)
+    if isinstance(thing, list | tuple | set | frozenset):
+        return " ".join(held(one, depth + 1) for one in thing)
+    return held(vars(thing), depth + 1) if hasattr(thing, "__dict__") else repr(thing)
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_no_name_is_kept_anywhere(
+    path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    tallies: list[Tally] = []
+    plain = Tally.__init__
+
+    def noted(self: Tally, *args: object) -> None:
+        tallies.append(self)
+        plain(self, *args)
+
+    monkeypatch.setattr(Tally, "__init__", noted)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.DEBUG)
+    data = path.read_bytes()
+    assert CANARY.encode() in data
+    lines = data.splitlines(keepends=True)
+    cut = b"".join(line[: 1 + len(line) * (n % 7) // 6] + b"\n" if n % 5 == 0 else line for n, line in enumerate(lines))
+    for text in (data, cut, data[: len(data) // 2], cut.replace(b"@", b" ")):
+        try:
+            study = wp.study_log(io.BytesIO(text), format=path.name.split(".")[0].split("-")[0])
+        except wp.PlannerError as error:
+            seen = [str(error), repr(error)]
+        else:
+            observed = study.observations
+            seen = [observed.to_json(), repr(observed), observed.summary(), observed._repr_html_(), repr(study)]
+            seen += [*map(str, observed.problems), study.hours().to_csv(), study.delays().to_csv()]
+        assert not [one for one in seen if CANARY[:8] in one]
+    assert len(tallies) == 4
+    assert not [one for one in tallies if CANARY[:8] in held(one)]
+    assert CANARY[:8] not in caplog.text
+    assert "".join(capfd.readouterr()) == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_s_name_that_is_an_address_is_not_kept(tmp_path: Path) -> None:
+    log = tmp_path / f"{CANARY}@example.org.log"
+    shutil.copy(LOGS / "exim.log", log)
+    assert CANARY not in wp.read_log(log).to_json()
+    assert CANARY not in sources(log)[0].name
+    with pytest.raises(wp.InputError) as caught:
+        wp.read_log(tmp_path / f"{CANARY}@example.net.log")
+    assert CANARY not in str(caught.value)
+
+
+def test_recipients_are_numbered_anew_in_each_run() -> None:
+    address = f"{CANARY}@gmail.com".encode()
+    assert Queue().recipient(address) != Queue().recipient(address)
