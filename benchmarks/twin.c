@@ -42,11 +42,13 @@ enum { P_TROUBLE, P_HOPELESS, P_BAD, P_SPLIT, P_PENALTY, P_AUTH, P_GREY, P_REJEC
 /* What of layout.Inputs the loop needs, by type; twin.py fills it in this order. */
 typedef struct {
     int64_t n_scenarios, n_providers, n_days, n_slots, n_segments, n_firsts, n_attempts, n_waits, width, n_reaction;
+    int64_t n_seen;
     int64_t transactional, overflow, ring_slots, round_slots, n_rounds;
     double slot_seconds;
     const uint64_t *keys;
     const double *world, *volume, *demand, *ceiling, *mix, *complaint_rate, *hard_bounce_rate, *pace, *target;
     const double *stage_volume, *reaction, *wait_share, *wait_seconds, *wait_rounds, *nominal, *early;
+    const double *seen, *seen_complaint_rate;
     const int64_t *opens, *stage_day, *n_stages, *attempts, *class_of_cause, *wait_first, *wait_n, *pause_slots;
 } Inputs;
 
@@ -731,13 +733,29 @@ static double todays_volume(const Inputs *in, int64_t p, int64_t d, Mind *mind, 
     return volume;
 }
 
+static double days_counts(const Inputs *in, int64_t p, int64_t d, double *backlog, Limiter *limiter, double *held,
+                          double *day)
+{
+    const double *seen = in->seen + (p * in->n_seen + d) * N_ROWS, demand = in->demand[p * in->n_days + d];
+    for (int row = 0; row < N_ROWS; row++)
+        if (row < REPUTATION || row > ESTABLISHED)
+            day[row] = seen[row];
+    double volume = day[INJECTED];
+    if (demand > 0.0)
+        *backlog = most(0.0, *backlog + demand - volume);
+    day[OVERFLOWN] = in->overflow == SKIP ? most(0.0, demand - volume) : *backlog;
+    if (in->overflow == HOLD && volume > 0.0)
+        held_days(held, &limiter->oldest, d, volume);
+    return volume;
+}
+
 /* Returns the share of bad addresses in the day's mail. */
 static double todays_rates(const Inputs *in, int64_t p, int64_t d, const Mind *mind, double volume, double *peaks,
                            double *complaint_rate)
 {
     int64_t low = d, high = d;
     double between = 0.0, bad = 0.0, complaints = 0.0;
-    if (in->n_reaction > 0) {
+    if (in->n_reaction > 0 && d >= in->n_seen) {
         int64_t last = in->n_stages[p] - 1;
         double position = least(most(mind->pointer, 0.0), (double)last);
         int64_t whole = (int64_t)position;
@@ -818,8 +836,13 @@ static void run_provider(const Inputs *in, int64_t s, int64_t p, double *out, do
         day[REPUTATION] = reputation;
         day[ALLOWANCE] = tolerated;
         day[ESTABLISHED] = established;
-        double volume = todays_volume(in, p, d, &mind, &backlog, day), bad_share = 0.0;
+        const bool happened = d < in->n_seen;
+        double volume, bad_share = 0.0;
         held[d] = in->demand[p * n_days + d];
+        if (happened)
+            volume = days_counts(in, p, d, &backlog, &limiter, held, day);
+        else
+            volume = todays_volume(in, p, d, &mind, &backlog, day);
         if (volume > 0.0)
             bad_share = todays_rates(in, p, d, &mind, volume, peaks, &complaint_rate);
         const bool by_reputation = reputation < w[W_BLOCK_BELOW];
@@ -832,8 +855,11 @@ static void run_provider(const Inputs *in, int64_t s, int64_t p, double *out, do
             .blocks = by_reputation || d < in->opens[p],
             .holds = in->overflow == HOLD,
         };
-        run_day(in, d, w, &today, &retries, in->keys[pair], in->pace + p * in->n_slots, &limiter, held, q, rounds, due,
-                day, delays);
+        if (happened)
+            complaint_rate = in->seen_complaint_rate[p * in->n_seen + d];
+        else
+            run_day(in, d, w, &today, &retries, in->keys[pair], in->pace + p * in->n_slots, &limiter, held, q, rounds,
+                    due, day, delays);
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED];
         day[QUEUED] = most(0.0, queued);
@@ -857,7 +883,7 @@ static void run_provider(const Inputs *in, int64_t s, int64_t p, double *out, do
         if (day[DELIVERED] >= 0.5)
             active_days += 1.0;
 
-        if (in->n_reaction > 0 && volume > 0.0) {
+        if (in->n_reaction > 0 && volume > 0.0 && !happened) {
             double share = least(1.0, day[FIRST_TROUBLE] / volume);
             bool blocked = by_reputation && day[BLOCKED] > 0.0;
             react(in->reaction, in->n_stages[p], share, day[FIRST_TROUBLE], blocked, &mind);

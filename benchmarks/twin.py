@@ -52,6 +52,7 @@ _SIZES = {
     "n_waits": ("wait_share", 1),
     "width": ("wait_share", 2),
     "n_reaction": ("reaction", 0),
+    "n_seen": ("seen", 1),
 }
 """Which axis of which array tells each."""
 
@@ -59,6 +60,7 @@ _NUMBERS = ("transactional", "overflow", "ring_slots", "round_slots", "n_rounds"
 _REAL = (
     *("world", "volume", "demand", "ceiling", "mix", "complaint_rate", "hard_bounce_rate", "pace", "target"),
     *("stage_volume", "reaction", "wait_share", "wait_seconds", "wait_rounds", "nominal", "early"),
+    *("seen", "seen_complaint_rate"),
 )
 _WHOLE = ("opens", "stage_day", "n_stages", "attempts", "class_of_cause", "wait_first", "wait_n", "pause_slots")
 _ARRAYS = {"keys": np.uint64, **dict.fromkeys(_REAL, np.float64), **dict.fromkeys(_WHOLE, np.int64)}

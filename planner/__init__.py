@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule, published
     from planner.inputs.schedule_file import ScheduleFile, read_schedule
     from planner.inputs.sender import Sender
-    from planner.observing.alarms import Alarm, Alarms
-    from planner.observing.judging import alarms
     from planner.learning.calibration import Calibration
     from planner.learning.updating import calibrate
+    from planner.observing.alarms import Alarm, Alarms
+    from planner.observing.judging import alarms
     from planner.observing.logs.reading import LogStudy, read_log, study_log
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
     from planner.optimizer.comparison import Candidate, Comparison, compare
+    from planner.optimizer.difference import Changes, changes
     from planner.optimizer.explanation import Explanation, explain
     from planner.optimizer.plan import Plan
     from planner.optimizer.planning import optimize, warm_up
@@ -44,6 +45,7 @@ __all__ = [
     "Calibration",
     "Cancelled",
     "Candidate",
+    "Changes",
     "Comparison",
     "Diagnoses",
     "Diagnosis",
@@ -67,6 +69,7 @@ __all__ = [
     "alarms",
     "calibrate",
     "catalogue",
+    "changes",
     "compare",
     "diagnose",
     "diagnose_all",
@@ -93,6 +96,7 @@ _HOMES = {
     "Calibration": "planner.learning.calibration",
     "Cancelled": "planner.errors",
     "Candidate": "planner.optimizer.comparison",
+    "Changes": "planner.optimizer.difference",
     "Comparison": "planner.optimizer.comparison",
     "Diagnoses": "planner.replies.pile",
     "Diagnosis": "planner.replies.diagnosis",
@@ -115,6 +119,7 @@ _HOMES = {
     "alarms": "planner.observing.judging",
     "calibrate": "planner.learning.updating",
     "catalogue": "planner.inputs.catalogue",
+    "changes": "planner.optimizer.difference",
     "compare": "planner.optimizer.comparison",
     "diagnose": "planner.replies.diagnosis",
     "diagnose_all": "planner.replies.pile",

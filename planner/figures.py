@@ -7,7 +7,7 @@ replaces. No line, area or mark is told apart by its colour alone: patterns, das
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from html import escape
 from math import isfinite, isnan
 from textwrap import wrap
@@ -99,6 +99,7 @@ def ramp(
     other_name: str = "",
     target: float | None = None,
     deadline: date | None = None,
+    today: date | None = None,
 ) -> Figure:
     """Draw daily volumes as areas stacked by provider, and what is really sent when trouble is reacted to.
 
@@ -112,6 +113,8 @@ def ramp(
     other_name : str
     target : float, messages/day, optional
     deadline : date, optional
+    today : date, optional
+        The first planned day: what lies before it happened and is drawn as it was.
 
     Returns
     -------
@@ -127,6 +130,8 @@ def ramp(
         _add_level(figure, target, f"Target {target:,.0f}")
     if deadline is not None:
         _add_deadline(figure, deadline)
+    if today is not None:
+        _add_past(figure, volumes["date"].min(), today)
     return _told(figure, volumes)
 
 
@@ -945,6 +950,13 @@ def _add_deadline(figure: Figure, deadline: date) -> None:
     line = {"color": _NEUTRAL, "dash": "dashdot", "width": 1.5}
     figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=day, x1=day, line=line)
     figure.add_annotation(yref="paper", y=1, x=day, text="Deadline", showarrow=False, xanchor="right", yanchor="bottom")
+
+
+def _add_past(figure: Figure, first: date, today: date) -> None:
+    """Shade the days that happened; a day's point stands at its midnight."""
+    start, end = (datetime.combine(day, time()) - timedelta(hours=12) for day in (first, today))
+    figure.add_vrect(x0=start, x1=end, fillcolor=_FAINT, line_width=0, layer="below")
+    figure.add_annotation(yref="paper", y=1, x=end, text="Observed", showarrow=False, xanchor="right", yanchor="bottom")
 
 
 def _times(percent: list[float], days: Any, name: str, dash: str, symbol: str) -> Scatter:

@@ -13,11 +13,12 @@ from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import ITEM_TITLES, ITEMS, Item
 from planner.optimizer.referee import ramps
 from planner.simulation.forecast import REACHED
-from planner.vocabulary import WEEKDAYS, Floats, Weekday, agreeing, rounded, whole
+from planner.vocabulary import WEEKDAYS, Bools, Floats, Weekday, agreeing, in_100, rounded, whole
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.simulation.beliefs import Beliefs
+    from planner.simulation.seen import Seen
 
 NEARLY = 1.0 - REACHED
 
@@ -33,7 +34,7 @@ class Answer:
     ----------
     name : str
         'all_blacked_out', 'gate_closed', 'target_above_list', 'frequency_caps', 'complaint_limit', 'capacity',
-        'hard_bounce_limit', 'fixed_above_capacity' or 'cannot_grow'.
+        'hard_bounce_limit', 'fixed_above_capacity', 'cannot_grow', 'limit_anew' or 'risk_taken'.
     text : str
         What stands in the way.
     remedy : str
@@ -59,7 +60,9 @@ def impossible(sender: Sender, n_days: int) -> tuple[Answer, ...]:
     )
 
 
-def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, n_days: int) -> tuple[Answer, ...]:
+def cannot_grow(
+    sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats, n_days: int, seen: Seen | None = None
+) -> tuple[Answer, ...]:
     """Return why the target is not reached within the horizon, and the smallest change with which it would be.
 
     Changes are tried on the envelope at the same caution: what is missing of the authentication, cleaner addresses, one
@@ -71,6 +74,8 @@ def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats,
         The planned ramp.
     drops : (providers,) float array, in [0, 1]
         Share of scenarios given up for it.
+    seen : Seen, optional
+        The days that happened.
     """
     targets = reachable(sender, n_days)  # what the sender's own limits forbid is answered by name
     slow = (volume.max(axis=1) < NEARLY * targets - 0.5) & (sender.demand(n_days).max(axis=1) > 0.0)
@@ -83,11 +88,34 @@ def cannot_grow(sender: Sender, beliefs: Beliefs, volume: Floats, drops: Floats,
     planned = f"{name} {agreeing(name, 'is', 'are')} planned up to {rounded(float(volume[p].max()))} {per}"
     text = f"The target is not reached within {n_days} days: at this caution {planned} of {rounded(float(targets[p]))}."
     changes = (_authenticated, _cleaner, _more_days, _more_ips)
-    remedy = next((found for change in changes if (found := change(sender, beliefs, drops, n_days))), "")
+    remedy = next((found for change in changes if (found := change(sender, beliefs, drops, n_days, seen))), "")
     if not remedy:
         lower = _two_digits_below(float(reached[p]) * float(targets.sum()))
         remedy = f"A target of {whole(lower)} {per} is reached."
     return (Answer("cannot_grow", text, remedy, sender.provider_names[p]),)
+
+
+def after_trouble(sender: Sender, hit: Bools, limit: float) -> tuple[Answer, ...]:
+    """Tell where the limit begins anew, since a day went wrong; hit (providers,)."""
+    names = [catalogue().provider(name).name for name, one in zip(sender.provider_names, hit, strict=True) if one]
+    if not names:
+        return ()
+    text = f"A day was throttled at {_listed(names)}: the limit of {in_100(limit)} now applies to the days left."
+    return (Answer("limit_anew", text, "Calibrate on what was seen, or lower the risk, if another one hurts."),)
+
+
+def all_risk_taken(sender: Sender, spent: Bools, taken: Floats) -> tuple[Answer, ...]:
+    """Tell where the days that happened risked as much as is accepted for all; spent, taken (providers,)."""
+    names = [catalogue().provider(name).name for name, one in zip(sender.provider_names, spent, strict=True) if one]
+    if not names:
+        return ()
+    text = f"The days that happened risked all that you accept at {_listed(names)} ({in_100(float(taken[spent].max()))}"
+    text += "): the days left are planned as carefully as can be."
+    return (Answer("risk_taken", text, "Accept more risk, or 'balanced', to go faster."),)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _blacked_out(sender: Sender, n_days: int) -> tuple[Answer, ...]:
@@ -217,38 +245,38 @@ _OWN_LIMITS = {
 }
 
 
-def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+def _authenticated(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int, seen: Seen | None) -> str:
     missing = missing_items(sender)
     if not missing:
         return ""
     changed = sender.changed({f"authentication.{item}": "yes" for item in missing})
     names = ", ".join(ITEM_TITLES[item] for item in missing)
-    if _reaches(changed, beliefs, drops, n_days):
+    if _reaches(changed, beliefs, drops, n_days, seen):
         return f"With {names} in order it is reached."
     return f"Put {names} in order first: nothing else helps as much."
 
 
-def _cleaner(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+def _cleaner(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int, seen: Seen | None) -> str:
     changes = cleaner_list(sender)
-    if not changes or not _reaches(sender.changed(changes), beliefs, drops, n_days):
+    if not changes or not _reaches(sender.changed(changes), beliefs, drops, n_days, seen):
         return ""
     return f"With at most {CLEAN} it is reached: clean the list."
 
 
-def _more_days(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+def _more_days(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int, seen: Seen | None) -> str:
     own = list(sender.send_days)
     while len(own) < len(WEEKDAYS):
         own.append(another_day(own))
         changed = sender.changed({"send_days": [str(day) for day in own]})
-        if _reaches(changed, beliefs, drops, n_days):
+        if _reaches(changed, beliefs, drops, n_days, seen):
             return f"With {len(own)} send days a week ({', '.join(sorted(map(str, own), key=_order))}) it is reached."
     return ""
 
 
-def _more_ips(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> str:
+def _more_ips(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int, seen: Seen | None) -> str:
     for factor in (2, 4, 8):
         changed = sender.changed({"n_ips": min(1000, sender.n_ips * factor)})
-        if _reaches(changed, beliefs, drops, n_days):
+        if _reaches(changed, beliefs, drops, n_days, seen):
             return f"With {changed.n_ips} IPs it is reached."
     return ""
 
@@ -280,8 +308,8 @@ def another_day(own: Sequence[Weekday]) -> Weekday:
     return max(others, key=lambda day: min(_apart(day, have) for have in own))
 
 
-def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int) -> bool:
-    nested = ramps(sender, beliefs, n_days)
+def _reaches(sender: Sender, beliefs: Beliefs, drops: Floats, n_days: int, seen: Seen | None) -> bool:
+    nested = ramps(sender, beliefs, n_days, seen=seen)
     targets = reachable(sender, n_days)
     peaks = [
         each.volume[min(int(j * len(beliefs)), len(each.volume) - 1)].max()

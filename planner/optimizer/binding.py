@@ -27,6 +27,7 @@ from planner.simulation.layout import (
     W_IDLE_DECAY,
     W_JUMP,
 )
+from planner.simulation.seen import NO_DAYS, SeenDays
 from planner.simulation.simulator import worlds
 from planner.vocabulary import Floats, agreeing, dates_text, rounded
 
@@ -90,7 +91,7 @@ def binding_rows(base: Base) -> list[dict[str, Any]]:
     """Return what binds, phase by phase: provider, first, last, kind, text."""
     sender, n_days = base.plan.sender, len(base.plan.schedule.dates)
     most = int(np.ceil(base.drops.max(initial=0.0)))
-    nested = ramps(sender, base.fit, base.n_days, base.task.decided, most)
+    nested = ramps(sender, base.fit, base.n_days, base.task.decided, most, base.task.seen)
     world = worlds(sender, base.fit, 3600.0)
     demand = sender.demand(base.n_days)
     complaint, bounce = mailed_rates(sender, demand)
@@ -100,23 +101,23 @@ def binding_rows(base: Base) -> list[dict[str, Any]]:
         own = np.ascontiguousarray(world[:, :, p].T)
         rates = (np.ascontiguousarray(complaint[p]), np.ascontiguousarray(bounce[p]))
         phases = _gate_phases(sender, name, n_days)
-        if demand[p, :n_days].any():
-            phases += _phases(nested[p], int(base.drops[p]), own, rates, usable_hours(sender), demand[p], limits[p])
+        if demand[p, base.task.n_seen : n_days].any():
+            phases += _phases(base, nested[p], p, own, rates, demand[p], limits[p])
         rows += [_row(sender, name, phase, phase is phases[-1]) for phase in phases]
         rows += [_row(sender, name, phase, True) for phase in _exhausted(base.plan.schedule.volume[p])]
     return rows
 
 
 def _phases(
-    nested: Nested, drops: int, world: Floats, rates: tuple[Floats, Floats], hours: float, demand: Floats, limits: Any
+    base: Base, nested: Nested, p: int, world: Floats, rates: tuple[Floats, Floats], demand: Floats, limits: Any
 ) -> list[Phase]:
-    """Return the phases of one provider; `limits` (days,) as `_limiting`."""
-    j, n_days = min(drops, len(nested.volume) - 1), len(limits)
+    """Return the phases of one provider on the days left; `limits` (days,) as `_limiting`."""
+    j, n_days = min(int(base.drops[p]), len(nested.volume) - 1), len(limits)
     limits = np.where(nested.binding[j, :n_days] == BOUNCES, _own("hard_bounce_limit"), limits)
     volume = nested.volume[j]
     full = volume >= (1.0 - REACHED) * demand - 0.5
     who = np.where(full, envelope.DEMAND, nested.binding[j])
-    sends = np.flatnonzero(demand[:n_days] > 0.0)
+    sends = np.flatnonzero((demand[:n_days] > 0.0) & (np.arange(n_days) >= base.task.n_seen))
     there = sends[volume[sends] >= (1.0 - REACHED) * demand.max() - 0.5]
     # a quiet weekday on the way up is no relief
     held = sends[who[sends] >= 0]
@@ -125,7 +126,10 @@ def _phases(
     names = limits[named].copy()
     if len(held):
         scenarios = np.unique(who[held])
-        gains = _gains(world, scenarios, volume, rates, hours)  # (days, scenarios, respects)
+        seen = NO_DAYS if base.task.seen is None else base.task.seen.memory(p)
+        gains = _gains(
+            world, scenarios, volume, rates, usable_hours(base.plan.sender), seen
+        )  # (days, scenarios, respects)
         names[who[named] >= 0] = _steady(gains[held, np.searchsorted(scenarios, who[held])])
     phases = []
     for a, b in pairwise([0, *(np.flatnonzero(np.diff(names)) + 1).tolist(), len(names)]):
@@ -164,7 +168,9 @@ def _exhausted(volume: Floats) -> list[Phase]:
     return [Phase(SEGMENT, int(full[0]), volume.shape[1] - 1)]
 
 
-def _gains(world: Floats, scenarios: Any, volume: Floats, rates: tuple[Floats, Floats], hours: float) -> Floats:
+def _gains(
+    world: Floats, scenarios: Any, volume: Floats, rates: tuple[Floats, Floats], hours: float, seen: SeenDays
+) -> Floats:
     """Return by what share each day would take more, were a scenario milder in one respect.
 
     Returns
@@ -175,7 +181,7 @@ def _gains(world: Floats, scenarios: Any, volume: Floats, rates: tuple[Floats, F
     columns = np.repeat(world[:, scenarios], n, axis=1)  # each scenario as it is, then milder in each respect
     for k, respect in enumerate(RESPECTS):
         columns[respect.row, k + 1 :: n] = _milder(respect, world[respect.row], scenarios)
-    tolerated = tolerated_along(np.ascontiguousarray(columns), volume, *rates, hours)
+    tolerated = tolerated_along(np.ascontiguousarray(columns), volume, *rates, hours, seen)
     tolerated = tolerated.reshape(len(volume), len(scenarios), n)
     return np.asarray(tolerated[:, :, 1:] / np.maximum(tolerated[:, :, :1], 1e-9) - 1.0)
 

@@ -15,6 +15,7 @@ import numpy as np
 from planner.simulation.compiling import compiled
 from planner.simulation.layout import W_BLOCK_BELOW, W_ESTABLISHED, W_HOURLY_SHARE, W_STUCK_SHARE
 from planner.simulation.memory import overnight, tolerated_today
+from planner.simulation.seen import NO_DAYS, SeenDays
 from planner.vocabulary import Floats
 
 
@@ -57,6 +58,7 @@ def nested_ramps(
     contacts: Contacts | None = None,
     fixed: Floats | None = None,
     room: Floats | None = None,
+    seen: SeenDays = NO_DAYS,
 ) -> Nested:
     """Return the ramp of all scenarios, and of ever fewer.
 
@@ -84,6 +86,9 @@ def nested_ramps(
         counts as excess there; what it takes builds its memory.
     room : (days,) float array, messages, optional
         What the sender's own limits allow on a day, also for mail that is made up for.
+    seen : SeenDays
+        The first days, where they have happened: what was sent is their volume in every ramp, and what was delivered
+        is what the scenarios remember.
 
     Returns
     -------
@@ -100,18 +105,23 @@ def nested_ramps(
         contacts or Contacts(np.full((1, len(demand)), np.inf), np.zeros(1), np.inf),
         np.full(len(demand), np.inf) if room is None else room,
     )
-    volume, dropped, binding, n = _nested(world, wish, most)
+    volume, dropped, binding, n = _nested(world, wish, seen, most)
     return Nested(volume[: n + 1], dropped[:n], binding[: n + 1])
 
 
 def tolerated_along(
-    world: Floats, volume: Floats, complaint_rate: Floats, hard_bounce_rate: Floats, hours: float
+    world: Floats,
+    volume: Floats,
+    complaint_rate: Floats,
+    hard_bounce_rate: Floats,
+    hours: float,
+    seen: SeenDays = NO_DAYS,
 ) -> Floats:
     """Return what every scenario tolerates on each day of a ramp that is followed to the letter.
 
     Parameters
     ----------
-    world, complaint_rate, hard_bounce_rate, hours
+    world, complaint_rate, hard_bounce_rate, hours, seen
         As for `nested_ramps`.
     volume : (days,) float array, messages
 
@@ -119,7 +129,7 @@ def tolerated_along(
     -------
     (days, scenarios) float array, messages
     """
-    return np.asarray(_along(world, volume, complaint_rate, hard_bounce_rate, hours))
+    return np.asarray(_along(world, volume, complaint_rate, hard_bounce_rate, hours, seen))
 
 
 class Wish(NamedTuple):
@@ -157,14 +167,18 @@ def _tolerated(world, s, memory, hours):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sleep(world, d, sure, bounced, complaint_rate, decided, hours, memory):  # type: ignore[no-untyped-def]
+def _sleep(world, d, sure, bounced, complaint_rate, decided, hours, seen, memory):  # type: ignore[no-untyped-def]
     """Write what every scenario remembers on the morning after day `d`; see `_Track`.
 
     Where the volume is `decided`, not negative, a scenario may tolerate less of it: the rest is excess.
     """
     peak = 0.0
+    seen_peak = 0.0
     for before in range(max(0, d - 6), d + 1):
-        peak = max(peak, sure[before])
+        if before < seen.sent.shape[0]:
+            seen_peak = max(seen_peak, seen.delivered[before])
+        else:
+            peak = max(peak, sure[before])
     for s in range(world.shape[1]):
         arrives = 1.0 - world[W_STUCK_SHARE, s]
         morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
@@ -181,7 +195,7 @@ def _sleep(world, d, sure, bounced, complaint_rate, decided, hours, memory):  # 
             new,
             allowed,
             complaint_rate[d],
-            peak * arrives,
+            max(peak * arrives, seen_peak),
         )
         for i in range(5):
             memory[d + 1, i, s] = tomorrow[i]
@@ -220,7 +234,7 @@ def _within_bounces(contacts, d, v, peaks):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-untyped-def]
+def _extend(world, lost, wish, seen, start, track, tolerated):  # type: ignore[no-untyped-def]
     """Find the ramp of the kept scenarios from day `start` on, the days before being given; returns its sum.
 
     `lost` (scenarios,) is 0 for a kept scenario and infinite for one that was given up.
@@ -270,14 +284,14 @@ def _extend(world, lost, wish, start, track, tolerated):  # type: ignore[no-unty
         bounced = max(0.0, least - most_before) * hard_bounce_rate[d]
         most_before = max(most_before, least)
         sure[d] = least - bounced
-        _sleep(world, d, sure, bounced, complaint_rate, decided[d], hours, memory)
+        _sleep(world, d, sure, bounced, complaint_rate, decided[d], hours, seen, memory)
     return total
 
 
 @compiled
-def _along(world, volume, complaint_rate, hard_bounce_rate, hours):  # type: ignore[no-untyped-def]
+def _along(world, volume, complaint_rate, hard_bounce_rate, hours, seen):  # type: ignore[no-untyped-def]
     n_days, n_scenarios = volume.shape[0], world.shape[1]
-    memory = _first_morning(world, n_days)
+    memory = _first_mornings(world, n_days, seen)
     sure = np.zeros(n_days)
     tolerated = np.zeros((n_days, n_scenarios))
     most_before = 0.0
@@ -287,15 +301,36 @@ def _along(world, volume, complaint_rate, hard_bounce_rate, hours):  # type: ign
         bounced = max(0.0, volume[d] - most_before) * hard_bounce_rate[d]
         most_before = max(most_before, volume[d])
         sure[d] = volume[d] - bounced
-        _sleep(world, d, sure, bounced, complaint_rate, -1.0, hours, memory)
+        if d >= seen.sent.shape[0]:
+            _sleep(world, d, sure, bounced, complaint_rate, -1.0, hours, seen, memory)
     return tolerated
 
 
 @compiled
-def _first_morning(world, n_days):  # type: ignore[no-untyped-def]
+def _first_mornings(world, n_days, seen):  # type: ignore[no-untyped-def]
+    """What every scenario remembers on the first morning, and after each day that happened; see `_Track`."""
     memory = np.zeros((n_days + 1, 5, world.shape[1]))
     memory[0, 0] = world[W_ESTABLISHED]
     memory[0, 1] = 1.0
+    for d in range(min(n_days, seen.sent.shape[0])):
+        peak = 0.0
+        for before in range(max(0, d - 6), d + 1):
+            peak = max(peak, seen.delivered[before])
+        for s in range(world.shape[1]):
+            morning = (memory[d, 0, s], memory[d, 1, s], memory[d, 2, s], memory[d, 3, s], memory[d, 4, s])
+            tomorrow = overnight(
+                world,
+                s,
+                morning,
+                seen.delivered[d],
+                seen.hard_bounced[d],
+                seen.sent[d],
+                tolerated_today(world, s, memory[d, 0, s], memory[d, 1, s]),
+                seen.complaint_rate[d],
+                peak,
+            )
+            for i in range(5):
+                memory[d + 1, i, s] = tomorrow[i]
     return memory
 
 
@@ -312,10 +347,11 @@ def _copy(source, target, start):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _nested(world, wish, most):  # type: ignore[no-untyped-def]
+def _nested(world, wish, seen, most):  # type: ignore[no-untyped-def]
     n_scenarios = world.shape[1]
     n_days = wish.demand.shape[0]
-    memory = _first_morning(world, n_days)
+    memory = _first_mornings(world, n_days, seen)
+    today = min(n_days, seen.sent.shape[0])
     base = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory)
     trial = _Track(np.zeros(n_days), np.full(n_days, -1), np.zeros(n_days), memory.copy())
     tolerated = np.zeros(n_scenarios)
@@ -325,7 +361,8 @@ def _nested(world, wish, most):  # type: ignore[no-untyped-def]
     dropped = np.full(most, -1)
     binds = np.zeros(n_scenarios, dtype=np.int64)
     first_bind = np.zeros(n_scenarios, dtype=np.int64)
-    _extend(world, lost, wish, 0, base, tolerated)
+    base.volume[:today] = seen.sent[:today]
+    _extend(world, lost, wish, seen, today, base, tolerated)
     volumes[0] = base.volume
     bindings[0] = base.binding
     n = 0
@@ -344,7 +381,7 @@ def _nested(world, wish, most):  # type: ignore[no-untyped-def]
             lost[s] = np.inf
             start = first_bind[s]
             _copy(base, trial, start)
-            total = _extend(world, lost, wish, start, trial, tolerated)
+            total = _extend(world, lost, wish, seen, start, trial, tolerated)
             lost[s] = 0.0
             if total > best_total or (total == best_total and binds[s] > binds[best]):
                 best = s
@@ -353,7 +390,7 @@ def _nested(world, wish, most):  # type: ignore[no-untyped-def]
             break
         lost[best] = np.inf
         start = first_bind[best]
-        _extend(world, lost, wish, start, base, tolerated)
+        _extend(world, lost, wish, seen, start, base, tolerated)
         dropped[n] = best
         n += 1
         volumes[n] = base.volume

@@ -32,6 +32,7 @@ from planner.simulation.forecast import (
     records,
     undamaged,
 )
+from planner.simulation.seen import seen_days
 from planner.simulation.simulator import simulate
 from planner.vocabulary import HALF, agreeing, day_text, in_100, short_day
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+    from planner.observing.observations import Observations
     from planner.optimizer.explanation import Explanation
     from planner.simulation.beliefs import Beliefs
 
@@ -90,7 +92,8 @@ class Plan:
     seed : int
     options : mapping
         How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`; `priors` of one's own and
-        `fixed` cells, where there are any.
+        `fixed` cells, where there are any; `risk_taken` by the days that happened, by provider, where the risk is a
+        number.
     beliefs : Beliefs or None
         What it was planned on; None for the prior.
     """
@@ -109,6 +112,21 @@ class Plan:
     beliefs: Beliefs | None = None
 
     @property
+    def observed(self) -> Observations | None:
+        """What was observed of the days that happened; None where it was not asked for."""
+        return self.forecast.observed
+
+    @property
+    def n_seen(self) -> int:
+        """How many of the schedule's first days have happened."""
+        return self.forecast.n_seen
+
+    @property
+    def today(self) -> date:
+        """First day that is planned: the sender's start, or the day after those that happened."""
+        return self.sender.start + timedelta(days=self.n_seen)
+
+    @property
     def frontier(self) -> pd.DataFrame:
         """What each risk level does: a row per provider, and one for 'all', at each level.
 
@@ -116,7 +134,8 @@ class Plan:
         (probability of missing the horizon), by_deadline (probability, nan without one), measured_risk (probability
         of a wrong day; for 'all' the expected number of providers with one), wrong_days (mean number), delayed, lost
         (shares of the mail), chosen. 'all' leaves out who is not mailed within the horizon, for a closed gate say; no
-        row of it is chosen where each provider has a risk of its own.
+        row of it is chosen where each provider has a risk of its own. Where days have happened, planned_day to
+        by_deadline count from the start all the same; measured_risk to lost are those of the days left.
         """
         import pandas as pd
 
@@ -125,7 +144,10 @@ class Plan:
     @cached_property
     def blind(self) -> Forecast:
         """The same plan on the same scenarios if nobody reacts to trouble."""
-        return simulate(self.sender, self.schedule, self.retry, beliefs=self.forecast.beliefs, seed=self.forecast.seed)
+        own = self.forecast
+        return simulate(
+            self.sender, self.schedule, self.retry, beliefs=own.beliefs, seed=own.seed, observed=self.observed
+        )
 
     @cached_property
     def explanation(self) -> Explanation:
@@ -149,7 +171,7 @@ class Plan:
         )
 
     def tomorrow(self, day: date | None = None) -> pd.DataFrame:
-        """What to send on a day, by default the first send day: provider, messages, per_hour (whole messages)."""
+        """What to send on a day, by default the next send day: provider, messages, per_hour (whole messages)."""
         import pandas as pd
 
         d = self._index(day)
@@ -158,7 +180,7 @@ class Plan:
         return pd.DataFrame({"provider": self.sender.provider_names, "messages": messages, "per_hour": per_hour})
 
     def recipients(self, day: date | None = None) -> pd.DataFrame:
-        """Whom to mail on a day, by default the first send day: provider, segment, messages (whole).
+        """Whom to mail on a day, by default the next send day: provider, segment, messages (whole).
 
         The most engaged first; segments that get nothing are left out.
         """
@@ -173,7 +195,7 @@ class Plan:
         )
 
     def slots(self, day: date | None = None) -> pd.DataFrame:
-        """When to hand a day's mail over, by default the first send day: provider, slot_start, messages (whole).
+        """When to hand a day's mail over, by default the next send day: provider, slot_start, messages (whole).
 
         Even over the sending window: the slowest pace that a provider's hourly share can be given, and never a blast
         at the top of the hour.
@@ -206,7 +228,7 @@ class Plan:
         return Schedule(self.schedule.providers, self.schedule.segments, self.schedule.dates, volume)
 
     def first_day(self) -> date:
-        """First day on which the plan sends."""
+        """First planned day on which the plan sends."""
         return self.schedule.dates[self._index(None)]
 
     def holds_back(self) -> str | None:
@@ -234,7 +256,7 @@ class Plan:
 
     def summary(self) -> str:
         """Say the plan in a few sentences."""
-        lines = [self.headline(), self._trouble_text()]
+        lines = [*self._standing(), self.headline(), self._trouble_text()]
         deadline = self.deadline()
         if deadline is not None:
             lines.append(self._deadline_text(deadline))
@@ -246,7 +268,7 @@ class Plan:
 
         Columns: provider, date, volume (planned), overflow (what the day asks for beyond it, left to the old path,
         say), per_hour, sent_q10, sent_q50, sent_q90 (what the reaction leaves of it), p_421, p_421_q90,
-        risk_of_wrong_day.
+        risk_of_wrong_day, seen (bool: the day has happened, and every number is what was observed).
         """
         sent = self.forecast.to_frame("injected")
         p_421 = self.forecast.p_421()
@@ -260,6 +282,7 @@ class Plan:
         frame["p_421"] = p_421["mean"]
         frame["p_421_q90"] = p_421["q90"]
         frame["risk_of_wrong_day"] = self.forecast.to_frame("wrong_days")["mean"]
+        frame["seen"] = np.tile(np.arange(volume.shape[1]) < self.n_seen, len(volume))
         return frame
 
     def plot(self, what: str = "ramp") -> Figure:
@@ -270,7 +293,8 @@ class Plan:
             target = float(self.sender.targets().sum())
             volumes = self.to_frame()[["provider", "date", "volume"]]
             band = self.forecast.total_band()
-            return figures.ramp(volumes, band, None, target=target, deadline=self.sender.target.by)
+            today = self.today if self.n_seen else None
+            return figures.ramp(volumes, band, None, target=target, deadline=self.sender.target.by, today=today)
         if what == "p_421":
             return figures.deferral_heat_map(self.forecast.p_421())
         if what == "frontier":
@@ -357,12 +381,28 @@ class Plan:
 
     def _index(self, day: date | None) -> int:
         if day is None:
-            sent = np.flatnonzero(self.schedule.total.sum(axis=0) > 0.0)
-            return int(sent[0]) if len(sent) else 0
+            sent = np.flatnonzero(self.schedule.total[:, self.n_seen :].sum(axis=0) > 0.0)
+            return self.n_seen + (int(sent[0]) if len(sent) else 0)
         if day not in self.schedule.dates:
             first, last = self.schedule.dates[0], self.schedule.dates[-1]
             raise InputError(f"{day.isoformat()} is not in the plan, which runs from {first} to {last}.")
         return self.schedule.dates.index(day)
+
+    def _standing(self) -> list[str]:
+        """Say what has happened so far."""
+        seen = seen_days(self.sender, self.observed)
+        if seen is None:
+            return []
+        days = f"{len(seen)} day{'s' * (len(seen) != 1)} observed"
+        hit = seen.wrong_days().sum(axis=1)
+        facts = catalogue()
+        said = [
+            f"{facts.provider(name).name} throttled on {n}"
+            for name, n in zip(self.sender.provider_names, hit, strict=True)
+            if n
+        ]
+        lines = [f"Planned from {day_text(self.today)}: {days}, {', '.join(said) or 'none of them throttled'}."]
+        return [*lines, *seen.notes]
 
     def _trouble_text(self) -> str:
         slowest = self.holds_back()
@@ -373,6 +413,8 @@ class Plan:
     def _deadline_text(self, deadline: Mapping[str, Any]) -> str:
         beyond = deadline["by"] > self.schedule.dates[-1]  # what comes after the horizon is not simulated
         text = f"Deadline {day_text(deadline['by'])}: {'at least ' if beyond else ''}{in_100(deadline['p'])}."
+        if self.n_seen:
+            return text
         if deadline["start_by"] is None:
             return f"{text} No start makes it {in_100(SURE)} at this volume; lower the target."
         if deadline["p"] < SURE:

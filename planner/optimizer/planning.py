@@ -10,18 +10,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.errors import InputError
+from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import Priors, own_rows
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import Schedule, decided_cells
 from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import REACHED, quantiles
+from planner.simulation.seen import Seen, seen_days
 from planner.simulation.simulator import Retry, Run, check_run, policies_of, simulate
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.sender import Sender
+    from planner.observing.observations import Observations
+    from planner.optimizer.answers import Answer
     from planner.optimizer.envelope import Nested
     from planner.optimizer.referee import Judged
 
@@ -38,6 +42,8 @@ REACHING = 0.9
 _USUAL_RATIO, _DOUBT = 1.5, 0.1
 """Risk on fresh scenarios over the share given up, before any is measured, and how much that guess weighs."""
 _REFINEMENTS = 4
+DAYS_LEFT = 28
+_ALL_BUT_SURE = 1.0 - 1e-9
 _CLOSE = 0.9
 """The risk is refined until it lies this close below the limit, a few times at most."""
 
@@ -53,9 +59,10 @@ def optimize(
     reaction: Reaction | None = None,
     priors: Priors | None = None,
     fixed: Fixed | None = None,
+    observed: Observations | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Propose a ramp.
+    """Propose a ramp, or what is left of one.
 
     Parameters
     ----------
@@ -77,6 +84,10 @@ def optimize(
         Somebody's own assumptions instead of the catalogue's, on the same luck; see `draw`.
     fixed : mapping of provider to mapping of date to messages, optional
         Cells of the schedule that are decided already: they come back unchanged, and the rest is planned around them.
+    observed : Observations, optional
+        Days that happened: each scenario remembers them, and the days after the last of them are planned. Nothing is
+        learnt here: give the calibrated `beliefs`. With them, the risk that was taken counts against a limit, see
+        docs/model.md.
     progress : callable, optional
         Called with the share done and a text.
 
@@ -88,7 +99,7 @@ def optimize(
     Raises
     ------
     InputError
-        If risk, beliefs, priors or fixed make no sense, or priors and beliefs are both given.
+        If risk, beliefs, priors, fixed or observed make no sense, or priors and beliefs are both given.
     """
     from planner.inputs.allocation import filled
     from planner.optimizer.answers import above_capacity, cannot_grow, impossible
@@ -96,6 +107,8 @@ def optimize(
 
     check_run(scenarios, seed, reaction)
     tell = progress or (lambda share, text: None)
+    seen = seen_days(sender, observed)
+    most_days = longest(sender, seen)
     task = Task(
         sender,
         _checked_risk(sender.risk if risk is None else risk),
@@ -104,9 +117,13 @@ def optimize(
         seed,
         beliefs,
         _checked_priors(priors, beliefs),
-        decided_cells(sender, fixed or {}, longest(sender)),
+        decided_cells(sender, fixed or {}, most_days),
+        seen,
     )
-    answers = impossible(sender, sender.horizon_limit())
+    answers = impossible(sender, most_days if seen else sender.horizon_limit())
+    if seen is not None and _counts_risk(task):
+        tell(0.0, "Counting the risk that was taken")
+        task = replace(task, taken=risk_taken(task, seen))
 
     tell(0.0, "Drawing scenarios")
     fit, choose = searched_scenarios(task)
@@ -114,7 +131,7 @@ def optimize(
     n_days, glanced = glance(task, fit, choose)
     if retry is None:
         tell(0.07, "Choosing when to try again")
-        task = replace(task, policies=quick_policies(sender, glanced, fit, task.reaction, seed))
+        task = replace(task, policies=quick_policies(sender, glanced, fit, task.reaction, seed, seen))
     chosen = chosen_ramps(task, fit, choose, n_days, tell)
     horizon, drops, levels = chosen.horizon, chosen.drops, chosen.levels
     rows = _frontier_rows(sender, chosen.search, choose.weights, horizon, levels, task.limit)
@@ -128,11 +145,14 @@ def optimize(
         reaction=task.reaction,
         beliefs=scenarios_for(task, scenarios, "fresh"),
         seed=seed_for(task, "fresh luck"),
+        observed=observed,
         progress=lambda share: tell(0.7 + 0.3 * share, "Forecasting"),
     )
-    answers += above_capacity(sender, volume)
+    answers += above_capacity(sender, np.where(np.arange(horizon) < task.n_seen, 0.0, volume))
     if not any(answer.name == "all_blacked_out" for answer in answers):
-        answers += cannot_grow(sender, fit.scenarios(0, min(N_GLANCE, len(fit))), volume, drops / len(fit), horizon)
+        few = fit.scenarios(0, min(N_GLANCE, len(fit)))
+        answers += cannot_grow(sender, few, volume, drops / len(fit), horizon, seen)
+    answers += _of_the_risk(task)
     options: dict[str, Any] = {
         "scenarios": scenarios,
         "drops": drops.tolist(),
@@ -142,6 +162,8 @@ def optimize(
         options["priors"] = own_rows(priors)
     if fixed:
         options["fixed"] = {name: {str(day): float(n) for day, n in days.items()} for name, days in fixed.items()}
+    if task.taken is not None:
+        options["risk_taken"] = dict(zip(sender.provider_names, task.taken.tolist(), strict=True))
     return Plan(
         sender,
         schedule,
@@ -181,7 +203,8 @@ class Task:
     """What a plan is asked for.
 
     `limit` the accepted risk; `policies` by provider; `decided` (providers, longest horizon) cells that are decided
-    already, -1 where none is. `beliefs` or `priors` are None where the catalogue's priors count.
+    already, -1 where none is. `beliefs` or `priors` are None where the catalogue's priors count. `seen` the days that
+    happened, `taken` (providers,) the risk that they took of a limit.
     """
 
     sender: Sender
@@ -192,6 +215,19 @@ class Task:
     beliefs: Beliefs | None
     priors: Priors | None
     decided: Floats
+    seen: Seen | None = None
+    taken: Floats | None = None
+
+    @property
+    def n_seen(self) -> int:
+        """How many of the first days have happened."""
+        return 0 if self.seen is None else len(self.seen)
+
+    @property
+    def limits(self) -> Floats:
+        """The risk that is left of the accepted one, (providers,); only where the limit is a number."""
+        accepted = np.full(len(self.sender.provider_names), float(self.limit))
+        return accepted if self.taken is None else np.maximum(0.0, (accepted - self.taken) / (1.0 - self.taken))
 
 
 def task_of(plan: Plan) -> Task:
@@ -201,18 +237,27 @@ def task_of(plan: Plan) -> Task:
     if beliefs is None and priors is None and plan.forecast.beliefs.seed is None:
         beliefs = plan.forecast.beliefs  # all that a file keeps of beliefs that were given
     cells = {name: {date.fromisoformat(day): n for day, n in days.items()} for name, days in fixed.items()}
-    decided = decided_cells(plan.sender, cells, longest(plan.sender))
-    return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided)
+    seen = seen_days(plan.sender, plan.observed)
+    decided = decided_cells(plan.sender, cells, longest(plan.sender, seen))
+    shares = plan.options.get("risk_taken")
+    taken = None if shares is None else np.array([shares[name] for name in plan.sender.provider_names])
+    return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided, seen, taken)
 
 
 def changed_task(task: Task, sender: Sender, limit: str | float) -> Task:
-    """Return the same question for a changed sender with the same providers; what is decided stays on its date."""
-    decided = np.full((len(sender.provider_names), longest(sender)), -1.0)
+    """Return the same question for a changed sender with the same providers; what is decided stays on its date.
+
+    Where days have happened, the sender's start is no longer a question.
+    """
+    decided = np.full((len(sender.provider_names), longest(sender, task.seen)), -1.0)
     shift = (task.sender.start - sender.start).days
     for d in np.flatnonzero((task.decided >= 0.0).any(axis=0)):
         if 0 <= d + shift < decided.shape[1]:
             decided[:, d + shift] = task.decided[:, d]
-    return replace(task, sender=sender, limit=limit, decided=decided)
+    changed = replace(task, sender=sender, limit=limit, decided=decided)
+    if task.seen is not None and _counts_risk(changed) and task.taken is None:
+        return replace(changed, taken=risk_taken(task, task.seen))
+    return changed
 
 
 @dataclass(frozen=True)
@@ -252,10 +297,38 @@ class Chosen(NamedTuple):
         return _days_of(self.search, [self.search.levels.index(level) for level in self.levels])
 
 
-def longest(sender: Sender) -> int:
-    """Return the longest horizon of a plan, days; where there is nothing to plan, a fortnight of zeros says so."""
-    most_days = sender.horizon_limit()
-    return most_days if sender.demand(most_days).any() else min(most_days, 14)
+def longest(sender: Sender, seen: Seen | None = None) -> int:
+    """Return the longest horizon of a plan, days; where there is nothing to plan, a fortnight of zeros says so.
+
+    However many days have happened, some weeks are left.
+    """
+    n_seen = 0 if seen is None else len(seen)
+    most_days = min(MAX_DAYS, max(sender.horizon_limit(), n_seen + DAYS_LEFT)) if n_seen else sender.horizon_limit()
+    return most_days if sender.demand(most_days).any() else min(most_days, n_seen + 14)
+
+
+def _counts_risk(task: Task) -> bool:
+    """Tell whether risk that was taken counts against a limit.
+
+    Not where nobody has learnt from the days that happened: then the worlds that they risked are believed in as before,
+    and would be counted twice.
+    """
+    return task.limit != "balanced" and task.beliefs is not None
+
+
+def risk_taken(task: Task, seen: Seen) -> Floats:
+    """Return what the days that happened risked, (providers,): a wrong day with what was sent, as seen before.
+
+    Measured in the prior, whatever is believed by now: who has come through knows that the strictest worlds are not
+    his, but the risk was taken. After a wrong day nothing counts as taken: the whole limit is there for the days left.
+    """
+    from planner.optimizer import referee
+
+    before = replace(task, beliefs=None, seen=None)  # the scenarios that the first plan of this seed was kept to
+    run = _run(before, referee.without_stuck_mail(scenarios_for(before, N_KEEP, "keep")), "keep luck")
+    judged = referee.judge(run, seen.sent, task.reaction)
+    risk = run.beliefs.weights @ np.isfinite(judged.first_wrong)
+    return np.where(seen.wrong_days().any(axis=1), 0.0, np.minimum(risk, _ALL_BUT_SURE))
 
 
 def searched_scenarios(task: Task) -> tuple[Beliefs, Beliefs]:
@@ -275,15 +348,16 @@ def glance(task: Task, fit: Beliefs, choose: Beliefs) -> tuple[int, Schedule]:
     from planner.inputs.allocation import filled
     from planner.optimizer import referee
 
-    caution = GLANCE_RISK if task.limit == "balanced" else min(GLANCE_RISK, 0.6 * float(task.limit))
+    caution = GLANCE_RISK if task.limit == "balanced" else np.minimum(GLANCE_RISK, 0.6 * task.limits)
     sender, most_days = task.sender, task.decided.shape[1]
     few = fit.scenarios(0, min(N_GLANCE, len(fit)))
-    nested = referee.ramps(sender, few, most_days, task.decided)
+    nested = referee.ramps(sender, few, most_days, task.decided, seen=task.seen)
     run = _run(task, choose.scenarios(0, min(N_GLANCE, len(choose))), "glance luck")
-    volume = referee.volumes_at(nested, np.full(len(nested), int(caution * len(few))))
+    volume = referee.volumes_at(nested, np.broadcast_to(np.floor(caution * len(few)), len(nested)))
     judged = referee.judge(run, volume, task.reaction)
     latest = float(quantiles(judged.days.max(axis=1, initial=0.0), run.beliefs.weights, (REACHING,))[0])
-    probably = int(min(most_days, max(14, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
+    soon = task.n_seen + 14
+    probably = int(min(most_days, max(soon, 1.2 * latest + 7))) if np.isfinite(latest) else most_days
     n_days = max(probably, _until(task))
     ramp = volume[:, :n_days]
     names = sender.audience.segment_names
@@ -302,7 +376,7 @@ def chosen_ramps(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: P
     tell(0.62, "Setting the risk")
     limit = float(task.limit)
     run = _run(task, referee.without_stuck_mail(scenarios_for(task, N_KEEP, "keep")), "keep luck")
-    drops = _keeping(limit, search, run, horizon, choose.weights, task.reaction)
+    drops = _keeping(task.limits, search, run, horizon, choose.weights, task.reaction)
     return Chosen(_with(search, limit, drops, task.reaction), horizon, drops, [limit] * len(drops))
 
 
@@ -320,9 +394,9 @@ def _search(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progre
     most_days = task.decided.shape[1]
     while True:
         search = _judged(task, fit, choose, n_days, tell)
-        needed = _days_needed(search, task.limit, choose.weights)
+        needed = _days_needed(search, task, choose.weights)
         if needed <= n_days or n_days == most_days:
-            return search, int(min(n_days, max(7.0, needed, _until(task))))
+            return search, int(min(n_days, max(task.n_seen + 7.0, needed, _until(task))))
         n_days = min(most_days, 2 * n_days)
 
 
@@ -330,7 +404,7 @@ def _judged(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progre
     from planner.optimizer import referee
 
     tell(0.12, "Finding the largest ramps")
-    nested = referee.ramps(task.sender, fit, n_days, task.decided)
+    nested = referee.ramps(task.sender, fit, n_days, task.decided, seen=task.seen)
     run = _run(task, choose, "choose luck")
     drops: list[Any] = []
     judged: list[Judged] = []
@@ -347,7 +421,7 @@ def _judged(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progre
 
 
 def _run(task: Task, beliefs: Beliefs, luck: str) -> Run:
-    return Run(task.sender, beliefs, task.policies, seed_for(task, luck), SEARCH_SLOT_MINUTES)
+    return Run(task.sender, beliefs, task.policies, seed_for(task, luck), SEARCH_SLOT_MINUTES, seen=task.seen)
 
 
 def _with(search: Search, level: float, drops: Any, reaction: Reaction) -> Search:
@@ -361,14 +435,14 @@ def _with(search: Search, level: float, drops: Any, reaction: Reaction) -> Searc
     return Search(search.nested, tuple(levels), every, judgements, search.run)
 
 
-def _days_needed(search: Search, limit: str | float, weights: Floats) -> float:
+def _days_needed(search: Search, task: Task, weights: Floats) -> float:
     """Return in how many days the wanted levels arrive in nine scenarios of ten; inf if not within the search."""
     from planner.optimizer import referee
 
     picks = referee.most_balanced(search.judged, weights)
     wanted = [picks]
-    if limit != "balanced":  # a more cautious plan may need longer
-        kept = np.stack([weights @ np.isfinite(each.first_wrong) <= float(limit) + 1e-9 for each in search.judged])
+    if task.limit != "balanced":  # a more cautious plan may need longer
+        kept = np.stack([weights @ np.isfinite(each.first_wrong) <= task.limits + 1e-9 for each in search.judged])
         wanted.append(np.maximum(0, len(kept) - 1 - kept[::-1].argmax(axis=0)) * kept.any(axis=0))
     return max(float(quantiles(_days_of(search, levels), weights, (REACHING,))[0]) + 1.0 for levels in wanted)
 
@@ -378,8 +452,8 @@ def _days_of(search: Search, picks: Any) -> Floats:
     return np.asarray(np.stack([search.judged[level].days[:, p] for p, level in enumerate(picks)]).max(axis=0))
 
 
-def _keeping(limit: float, search: Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
-    """Return the drops whose risk, measured within the horizon, comes closest to the limit from below, (providers,).
+def _keeping(limits: Floats, search: Search, run: Run, horizon: int, weights: Floats, reaction: Reaction) -> Any:
+    """Return the drops whose risk, measured within the horizon, comes closest to the limits from below, (providers,).
 
     The dropped share is not the risk. The frontier's measurements are interpolated; the result is measured on more
     scenarios, and these measurements are interpolated again.
@@ -392,21 +466,21 @@ def _keeping(limit: float, search: Search, run: Run, horizon: int, weights: Floa
     ]
     known = [nothing, *glanced]
     measured: list[tuple[Any, Floats]] = []
-    aim = 0.5 * (1.0 + _CLOSE) * limit
+    aim = 0.5 * (1.0 + _CLOSE) * limits
     still = np.ones(len(nothing[0]), dtype=bool)
     for _ in range(_REFINEMENTS):
-        drops = np.array([_interpolated(aim, known, p) for p in range(len(still))])
+        drops = np.array([_interpolated(float(aim[p]), known, p) for p in range(len(still))])
         volume = referee.volumes_at(search.nested, drops)[:, :horizon]
         judged = referee.judge(run, np.where(still[:, None], volume, 0.0), reaction)  # providers are independent
         risk = run.beliefs.weights @ (judged.first_wrong < horizon)
         if measured:
             drops, risk = np.where(still, (drops, risk), measured[-1])
         measured.append((drops, risk))
-        still &= (risk > limit + 1e-9) | (risk < _CLOSE * limit)
+        still &= (risk > limits + 1e-9) | (risk < _CLOSE * limits)
         if not still.any():
             break
         known = [nothing, *measured, glanced[-1]]  # the few scenarios of the frontier would mislead from here on
-    keeping = np.stack([np.where(risk <= limit + 1e-9, drops, -1) for drops, risk in measured]).max(axis=0)
+    keeping = np.stack([np.where(risk <= limits + 1e-9, drops, -1) for drops, risk in measured]).max(axis=0)
     most_careful = np.stack([drops for drops, _ in measured]).min(axis=0)
     return np.where(keeping >= 0, keeping, most_careful)
 
@@ -465,6 +539,17 @@ def _frontier_rows(
                 }
             )
     return tuple(rows)
+
+
+def _of_the_risk(task: Task) -> tuple[Answer, ...]:
+    """Tell what a limit on the risk means now that some days have happened."""
+    from planner.optimizer.answers import after_trouble, all_risk_taken
+
+    if task.seen is None or task.taken is None:
+        return ()
+    hit = np.asarray(task.seen.wrong_days().any(axis=1))
+    spent = (task.taken > 0.0) & (task.limits <= 0.0)
+    return (*after_trouble(task.sender, hit, float(task.limit)), *all_risk_taken(task.sender, spent, task.taken))
 
 
 def _checked_risk(risk: str | float) -> str | float:

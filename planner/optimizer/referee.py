@@ -13,13 +13,16 @@ from planner.inputs.provider import PARAMETERS
 from planner.optimizer.envelope import Contacts, Nested, nested_ramps
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs
-from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
+from planner.simulation.forecast import quantiles, reached_days
+from planner.simulation.seen import NO_DAYS
 from planner.simulation.simulator import Run, n_threads, worlds
+from planner.simulation.trouble import wrong_days_of
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
     from planner.inputs.reaction import Reaction
     from planner.inputs.sender import Sender
+    from planner.simulation.seen import Seen
 
 LEVELS = (0.02, 0.05, 0.10, 0.15, 0.20, 0.30, 0.40, 0.50)
 """Risk levels of the frontier: probability that a provider has a wrong day within the horizon."""
@@ -36,7 +39,8 @@ class Judged(NamedTuple):
     """What a level's ramps do with reaction; P providers.
 
     `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never;
-    `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail that is not stuck.
+    `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail that is not stuck. Days that happened
+    may have reached the target; what goes wrong, and what becomes of the mail, is that of the days left.
     """
 
     days: Floats
@@ -47,13 +51,18 @@ class Judged(NamedTuple):
 
 
 def ramps(
-    sender: Sender, beliefs: Beliefs, n_days: int, fixed: Floats | None = None, most: int | None = None
+    sender: Sender,
+    beliefs: Beliefs,
+    n_days: int,
+    fixed: Floats | None = None,
+    most: int | None = None,
+    seen: Seen | None = None,
 ) -> list[Nested]:
     """Return the nested ramps of every provider, one entry per provider of the sender.
 
     The hourly share is folded in: a full bucket and the window's refill must carry the day. `fixed` (providers, at
     least n_days) holds cells that are decided already, negative where they are not. Half of the scenarios are given up
-    one by one, or `most`.
+    one by one, or `most`. Days that were `seen` begin every ramp as they were.
     """
     world = worlds(sender, beliefs, 3600.0)
     demand = placeable(sender, n_days)
@@ -71,8 +80,9 @@ def ramps(
 
     def of_provider(p: int) -> Nested:
         own, complaints, bounces = (np.ascontiguousarray(x) for x in (world[:, :, p].T, complaint[p], bounce[p]))
+        days = NO_DAYS if seen is None else seen.memory(p)
         return nested_ramps(
-            own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p], space[p]
+            own, demand[p], complaints, bounces, hours, most, upto[p], contacts[p], decided[p], space[p], days
         )
 
     with ThreadPoolExecutor(n_threads()) as pool:
@@ -131,7 +141,9 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
     targets = reachable(run.sender, volume.shape[1]) * demand.any(axis=1)  # nobody waits for a closed gate
     days = reached_days(injected, wrong, demand, targets)
     weights = run.beliefs.weights
-    sums = np.einsum("s,kspd->kp", weights, rows)
+    n_seen = 0 if run.seen is None else min(len(run.seen), volume.shape[1])
+    wrong[:, :, :n_seen] = False
+    sums = np.einsum("s,kspd->kp", weights, rows[:, :, :, n_seen:])
     sent = np.maximum(sums[layout.INJECTED], 1.0)
     return Judged(
         days,

@@ -76,7 +76,7 @@ def candidates(plan: Plan) -> list[Relief]:
         *_segment(sender),
         *_cleaner(sender),
         *_authentication(sender),
-        *_earlier(sender),
+        *_earlier(plan),
         *_old_path(plan),
         *_risk(plan),
     ]
@@ -110,7 +110,8 @@ def _planned(base: Base, sender: Sender) -> float:
     """Return the day on which the latest of the ramps reaches its target, each giving up as many scenarios as now."""
     latest = list(base.order[:MOST_SCREENED])
     only = mailing_only(sender, latest)
-    nested = ramps(only, base.fit, base.n_days, most=int(np.ceil(base.drops[latest].max())))
+    most = int(np.ceil(base.drops[latest].max()))
+    nested = ramps(only, base.fit, base.n_days, most=most, seen=base.task.seen)
     volume = volumes_at(nested, base.drops)
     targets = only.targets()
     there = volume >= NEARLY * targets[:, None] - 0.5
@@ -290,8 +291,9 @@ def _asked_for(sender: Sender, item: Item) -> bool:
     )
 
 
-def _earlier(sender: Sender) -> Iterator[Relief]:
-    if sender.target.by is None:
+def _earlier(plan: Plan) -> Iterator[Relief]:
+    sender = plan.sender
+    if sender.target.by is None or plan.n_seen:
         return
     for weeks in WEEKS_EARLIER:
         if (sender.target.by - sender.start).days + 7 * weeks > MAX_DAYS:

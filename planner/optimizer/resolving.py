@@ -16,9 +16,10 @@ import numpy as np
 from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.rounding import whole_messages
 from planner.optimizer import planning, referee
-from planner.simulation.forecast import quantiles, reached_days, wrong_days_of
+from planner.simulation.forecast import quantiles, reached_days
 from planner.simulation.layout import FIRST_TROUBLE, INJECTED
 from planner.simulation.simulator import Run, worlds
+from planner.simulation.trouble import wrong_days_of
 from planner.vocabulary import Bools, Floats
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _expected(chosen: planning.Chosen, weights: Floats) -> int:
 def _forecast(base: Base, sender: Sender, volume: Floats) -> Floats:
     """Return when each provider reaches its target as in a published forecast, (scenarios, providers)."""
     plan = base.plan
-    run = Run(sender, base.fresh, plan.retry, plan.forecast.seed, SLOT_MINUTES)
+    run = Run(sender, base.fresh, plan.retry, plan.forecast.seed, SLOT_MINUTES, seen=base.task.seen)
     mailed = sender.targets() > 0.0
     rows, _ = run.counts(np.where(mailed[:, None], volume, 0.0)[:, None, :], plan.reaction)
     wrong = wrong_days_of(rows[INJECTED], rows[FIRST_TROUBLE])

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+    from planner.simulation.seen import Seen
 
 Progress = Callable[[float, str], None]
 """Called with the share done and what is being done; stops the work by raising, for instance `Cancelled`."""
@@ -382,6 +383,7 @@ def quick_policies(
     beliefs: Beliefs | None = None,
     reaction: Reaction = DEFAULT_REACTION,
     seed: int = 0,
+    seen: Seen | None = None,
 ) -> dict[str, RetryPolicy]:
     """Return policies from a few scenarios and candidates, all providers alike: what a plan can wait for.
 
@@ -389,18 +391,20 @@ def quick_policies(
     ----------
     sender : Sender
     schedule : Schedule
-        Its first 30 days count.
+        Its first 30 days count, or those after the ones that happened.
     beliefs : Beliefs, optional
         Resampled; drawn from the catalogue's priors where left out.
     reaction : Reaction
     seed : int
+    seen : Seen, optional
+        The days that happened.
 
     Returns
     -------
     dict of provider to RetryPolicy
     """
     few = _scenarios(sender, beliefs, QUICK_SCENARIOS, seed, "quick")
-    on = retry_search.bench(sender, schedule, few, reaction, _seed(seed, "quick luck"), most_days=QUICK_DAYS)
+    on = retry_search.bench(sender, schedule, few, reaction, _seed(seed, "quick luck"), most_days=QUICK_DAYS, seen=seen)
     best, _ = retry_search.search(on, retry_search.QUICK, lambda share: None)
     return {name: knobs.policy() for name, knobs in zip(sender.provider_names, best, strict=True)}
 

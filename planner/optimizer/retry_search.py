@@ -19,6 +19,7 @@ from planner.vocabulary import Cause, Floats
 if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule
     from planner.inputs.sender import Sender
+    from planner.simulation.seen import Seen
 
 Step = Callable[[float], None]
 """Called with the share done; stops the work by raising."""
@@ -161,8 +162,11 @@ class Bench:
         """Simulate one policy per provider."""
         run = self.run.retrying(dict(zip(self.providers, policies, strict=True)))
         rows, delays = run.counts(self.volume, self.reaction, progress=step)
-        sums = rows.sum(axis=3)
+        n_seen = 0 if self.run.seen is None else len(self.run.seen)
+        sums = rows[:, :, :, n_seen:].sum(axis=3)
         lost = sums[layout.EXPIRED] + rows[layout.QUEUED][:, :, -1]
+        if n_seen:  # what waited on the last day that happened is not simulated
+            lost -= rows[layout.QUEUED][:, :, n_seen - 1]
         attempts = np.array([policy.attempts(Cause.STUCK) for policy in policies])
         hopeless = self.stuck * sums[layout.INJECTED] * attempts
         return Measured(
@@ -241,16 +245,20 @@ def bench(
     seed: int,
     providers: Sequence[str] | None = None,
     most_days: int = MOST_DAYS,
+    seen: Seen | None = None,
 ) -> Bench:
-    """Prepare what policies are measured on; providers that are left out get no mail."""
+    """Prepare what policies are measured on; providers that are left out get no mail.
+
+    Days that were `seen` come first and are not measured.
+    """
     if sender.overflow == "hold":  # what is held back is late whatever the policy
         sender = sender.changed({"overflow": "skip"})
-    volume = schedule.volume[:, :, :most_days]
+    volume = schedule.volume[:, :, : most_days + (0 if seen is None else len(seen))]
     volume = np.concatenate([volume, np.zeros((*volume.shape[:2], DRAIN_DAYS))], axis=2)
     if providers is not None:
         volume = volume * np.isin(sender.provider_names, providers)[:, None, None]
     policies = dict.fromkeys(sender.provider_names, DEFAULT_RETRY)
-    run = Run(sender, without_stuck_mail(beliefs), policies, seed)
+    run = Run(sender, without_stuck_mail(beliefs), policies, seed, seen=seen)
     return Bench(run, volume, reaction, beliefs.parameter("stuck_share"))
 
 

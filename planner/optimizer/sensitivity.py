@@ -18,6 +18,7 @@ from planner.simulation.simulator import Run, worlds
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
+    from planner.inputs.sender import Sender
     from planner.optimizer.planning import Progress
     from planner.optimizer.resolving import Base
 
@@ -45,7 +46,7 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
     median day there), swing, source, confidence.
     """
     sender, plan = base.plan.sender, base.plan
-    run = Run(sender, base.choose, plan.retry, plan.forecast.seed, planning.SEARCH_SLOT_MINUTES)
+    run = _run(base, sender, base.choose)
     usual = referee.judge(run, plan.schedule.total, plan.reaction).days
     middle = median(usual, base.choose.weights)
     most = MOST_PROVIDERS if time_enough(base) > 1 else 1
@@ -76,6 +77,12 @@ def assumption_rows(base: Base, tell: Progress) -> Iterator[dict[str, Any]]:
             "source": prior.source,
             "confidence": str(prior.confidence.value),
         }
+
+
+def _run(base: Base, sender: Sender, beliefs: Beliefs) -> Run:
+    plan = base.plan
+    minutes = planning.SEARCH_SLOT_MINUTES
+    return Run(sender, beliefs, plan.retry, plan.forecast.seed, minutes, seen=base.task.seen)
 
 
 def _facts(base: Base) -> Catalogue:
@@ -116,9 +123,9 @@ def _moved(base: Base, p: int, usual: Floats, fit: Beliefs, choose: Beliefs) -> 
     """
     plan = base.plan
     sender = plan.sender if plan.sender.capacity else mailing_only(plan.sender, [p])
-    nested = referee.ramps(sender, fit, base.n_days, base.task.decided, int(np.ceil(base.drops[p])))
+    nested = referee.ramps(sender, fit, base.n_days, base.task.decided, int(np.ceil(base.drops[p])), base.task.seen)
     volume = referee.volumes_at(nested, base.drops)[:, : len(plan.schedule.dates)]
-    run = Run(sender, choose, plan.retry, plan.forecast.seed, planning.SEARCH_SLOT_MINUTES)
+    run = _run(base, sender, choose)
     days = usual.copy()
     days[:, p] = referee.judge(run, volume, plan.reaction).days[:, p]
     return days

@@ -24,8 +24,11 @@ from planner.inputs.retry import RetryPolicy
 from planner.inputs.schedule import Schedule, for_sender
 from planner.inputs.sender import Sender
 from planner.inputs.yamlfile import parse_json, save_text
+from planner.observing.observations import Observations
 from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs, density_of, draw
+from planner.simulation.seen import seen_days
+from planner.simulation.trouble import trouble_share_of, wrong_days_of
 from planner.vocabulary import Bools, Cause, Confidence, Floats, day_text, in_100, rounded, short_day
 
 if TYPE_CHECKING:
@@ -36,9 +39,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 MODEL_VERSION = "1"
 """Changes whenever the same inputs and seed give other numbers."""
-
-WRONG_SHARE, WRONG_MESSAGES = 0.10, 5
-"""A day is wrong above this share of trouble, and from this many messages."""
 
 REACHED = 0.005
 """Share of the week's largest demand that may be missing on the day the target counts as reached."""
@@ -65,6 +65,8 @@ class Forecast:
         What was simulated.
     rows : (layout.N_ROWS, scenarios, providers, days) float array
     delays : (scenarios, providers, layout.N_DELAY_BINS) float array
+    observed : Observations or None
+        Days that happened: their counts are the observed ones in every scenario.
     """
 
     sender: Sender
@@ -76,6 +78,7 @@ class Forecast:
     slot_minutes: int
     rows: Floats
     delays: Floats
+    observed: Observations | None = None
 
     def __post_init__(self) -> None:
         self.rows.setflags(write=False)
@@ -106,6 +109,12 @@ class Forecast:
         """Dates along the days axis."""
         return self.schedule.dates
 
+    @cached_property
+    def n_seen(self) -> int:
+        """How many of the first days have happened."""
+        seen = seen_days(self.sender, self.observed)
+        return 0 if seen is None else min(len(seen), len(self.days))
+
     @property
     def weights(self) -> Floats:
         """Weights of the scenarios, (scenarios,) float array, sum 1."""
@@ -132,6 +141,7 @@ class Forecast:
                 beliefs=self.beliefs,
                 seed=self.seed,
                 slot_minutes=self.slot_minutes,
+                observed=self.observed,
                 progress=progress,
             )
 
@@ -154,8 +164,8 @@ class Forecast:
         return wrong_days_of(self.injected, self.first_trouble)
 
     def risk(self) -> Floats:
-        """Probability of a wrong day within the horizon, (providers,) float array."""
-        return np.asarray(self.weights @ self.wrong_days().any(axis=2))
+        """Probability of a wrong day within what is left of the horizon, (providers,) float array."""
+        return np.asarray(self.weights @ self.wrong_days()[:, :, self.n_seen :].any(axis=2))
 
     @cached_property
     def reached(self) -> Floats:
@@ -309,6 +319,8 @@ class Forecast:
         if not np.isfinite(middle):
             share = in_100(float(self.weights @ np.isfinite(self.reached_by_all)))
             return f"{target} {per} is reached by {last} in {share} scenarios."
+        if self.reached_by_all.max() < self.n_seen:
+            return f"{target} {per} was reached on {day_text(self.days[int(middle)])}."
         text = f"{target} {per} by {day_text(self.days[int(middle)])}"
         if np.isfinite(high):
             return f"{text}, 8 times in 10 between {self._short(low)} and {self._short(high)}."
@@ -336,6 +348,7 @@ class Forecast:
             "beliefs": beliefs_recipe(self.sender, self.beliefs),
             "seed": self.seed,
             "slot_minutes": self.slot_minutes,
+            **({} if self.observed is None else {"observed": self.observed.to_dict()}),
             "reach": records(self.reach()),
             "totals": records(self.totals()),
             "p_421": records(self.p_421()),
@@ -376,6 +389,7 @@ class Forecast:
                 beliefs=beliefs_from_recipe(sender, data["beliefs"]),
                 seed=index(data["seed"]),
                 slot_minutes=index(data["slot_minutes"]),
+                observed=Observations.from_dict(data["observed"]) if "observed" in data else None,
             )
 
     def save(self, path: str | Path) -> None:
@@ -409,7 +423,7 @@ class Forecast:
 
     def trouble_text(self) -> str:
         """Say how many providers will probably throttle on some day."""
-        n = int((self.schedule.total.max(axis=1, initial=0.0) > 0.0).sum())
+        n = int((self.schedule.total[:, self.n_seen :].max(axis=1, initial=0.0) > 0.0).sum())
         if n == 0:
             return "Nothing is sent."
         if n == 1:
@@ -422,17 +436,6 @@ class Forecast:
         lost = float((totals["blocked"] + totals["expired"]).sum())
         late = float(totals["delayed"].sum())
         return f"Of {rounded(injected)} messages about {rounded(late)} arrive late and {rounded(lost)} are lost."
-
-
-def trouble_share_of(injected: Floats, first_trouble: Floats) -> Floats:
-    """Return the trouble share of every day, in [0, 1]; 0 on a day without new mail."""
-    return np.asarray(np.minimum(1.0, first_trouble / np.maximum(injected, 1.0)) * (injected > 0.0))
-
-
-def wrong_days_of(injected: Floats, first_trouble: Floats) -> Bools:
-    """Return which days are wrong: a trouble share above 10 %, and at least 5 such messages."""
-    share = trouble_share_of(injected, first_trouble)
-    return np.asarray((share > WRONG_SHARE) & (first_trouble >= WRONG_MESSAGES))
 
 
 def reached_days(injected: Floats, wrong: Bools, demand: Floats, targets: Floats) -> Floats:

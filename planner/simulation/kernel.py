@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from planner.simulation.compiling import compiled
+from planner.simulation.compiling import compiled, inlined
 from planner.simulation.layout import (
     ALLOWANCE,
     BLOCKED,
@@ -46,7 +46,7 @@ from planner.simulation.layout import (
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.queueing import clear
-from planner.simulation.slots import run_day
+from planner.simulation.slots import OLDEST, days_held, run_day
 from planner.vocabulary import HALF
 
 POINTER, STEP, GOOD_POINTER, ANY_GOOD, RESTING = range(5)
@@ -140,11 +140,15 @@ def _provider(s, p, inp, out, delays, queue, rounds, due, held):  # type: ignore
         day[REPUTATION] = reputation
         day[ALLOWANCE] = tolerated
         day[ESTABLISHED] = established
-        volume = _todays_volume(p, d, inp, mind, backlog, day)
+        happened = d < inp.seen.shape[1]
         held[d] = inp.demand[p, d]
+        if happened:
+            volume = _days_counts(p, d, inp, backlog, limiter, held, day)
+        else:
+            volume = _todays_volume(p, d, inp, mind, backlog, day)
         bad_share = 0.0
         if volume > 0.0:
-            bad_share, complaint_rate = _todays_rates(p, d, inp, mind, volume, segment_peaks)
+            bad_share, complaint_rate = _todays_rates(p, d, inp, mind, volume, segment_peaks, happened)
         by_reputation = reputation < w[W_BLOCK_BELOW, p]
         today = Today(
             tolerated,
@@ -155,10 +159,13 @@ def _provider(s, p, inp, out, delays, queue, rounds, due, held):  # type: ignore
             bad_share,
             inp.overflow == HOLD,
         )
-        run_day(
-            d, p, w, today, retries, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pace[p], limiter, held,
-            queue, rounds, due, day, delays,
-        )  # fmt: skip
+        if happened:
+            complaint_rate = inp.seen_complaint_rate[p, d]
+        else:
+            run_day(
+                d, p, w, today, retries, inp.keys[s, p], inp.sampled, inp.slot_seconds, inp.pace[p], limiter, held,
+                queue, rounds, due, day, delays,
+            )  # fmt: skip
 
         queued += day[INJECTED] - day[DELIVERED] - day[HARD_BOUNCED] - day[BLOCKED] - day[EXPIRED]
         day[QUEUED] = max(0.0, queued)
@@ -180,7 +187,7 @@ def _provider(s, p, inp, out, delays, queue, rounds, due, held):  # type: ignore
             active_days += 1.0
 
         trouble_share = min(1.0, day[FIRST_TROUBLE] / volume) if volume > 0.0 else 0.0
-        if inp.reaction.shape[0] > 0 and volume > 0.0:
+        if inp.reaction.shape[0] > 0 and volume > 0.0 and not happened:
             _react(
                 inp.reaction,
                 inp.n_stages[p],
@@ -211,10 +218,30 @@ def _todays_volume(p, d, inp, mind, backlog, day):  # type: ignore[no-untyped-de
     if inp.sampled:
         volume = np.floor(volume + HALF)
     day[INJECTED] = volume
+    _leave_over(demand, volume, inp.overflow, backlog, day)
+    return volume
+
+
+@compiled
+def _days_counts(p, d, inp, backlog, limiter, held, day):  # type: ignore[no-untyped-def]
+    """Enter the counts of a day that happened; returns its new messages."""
+    for row in range(N_ROWS):
+        if row < REPUTATION or row > ESTABLISHED:
+            day[row] = inp.seen[p, d, row]
+    volume = day[INJECTED]
+    _leave_over(inp.demand[p, d], volume, inp.overflow, backlog, day)
+    if inp.overflow == HOLD and volume > 0.0:
+        _, oldest = days_held(held, int(limiter[OLDEST]), d, volume)
+        limiter[OLDEST] = oldest
+    return volume
+
+
+@inlined
+def _leave_over(demand, volume, overflow, backlog, day):  # type: ignore[no-untyped-def]
+    """Note what of the day's demand is not sent."""
     if demand > 0.0:
         backlog[0] = max(0.0, backlog[0] + demand - volume)
-    day[OVERFLOW] = max(0.0, demand - volume) if inp.overflow == SKIP else backlog[0]
-    return volume
+    day[OVERFLOW] = max(0.0, demand - volume) if overflow == SKIP else backlog[0]
 
 
 @compiled
@@ -230,11 +257,11 @@ def _stage(stages, n_stages, pointer):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _todays_rates(p, d, inp, mind, volume, peaks):  # type: ignore[no-untyped-def]
+def _todays_rates(p, d, inp, mind, volume, peaks, happened):  # type: ignore[no-untyped-def]
     """Share of bad addresses and complaint rate of the segments that are mailed today."""
     low = high = d
     between = 0.0
-    if inp.reaction.shape[0] > 0:
+    if inp.reaction.shape[0] > 0 and not happened:
         last = inp.n_stages[p] - 1
         position = min(max(mind[POINTER], 0.0), float(last))
         low = inp.stage_day[p, int(position)]

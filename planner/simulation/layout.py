@@ -129,7 +129,8 @@ class Inputs(NamedTuple):
     shares; `complaint_rate`,
     `hard_bounce_rate` (P, G); `pace` (P, n) cumulative shares; `target` (P,) messages;
     `stage_volume`, `stage_day` (P, D), `n_stages` (P,); `reaction` (7,), empty without one; the tables of
-    `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at attempt k.
+    `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at attempt k. The first days
+    may have happened: `seen` (P, H, N_ROWS) their counts, `seen_complaint_rate` (P, H); H is 0 where none has.
     """
 
     world: Any
@@ -158,6 +159,8 @@ class Inputs(NamedTuple):
     nominal: Any
     early: Any
     pause_slots: Any
+    seen: Any
+    seen_complaint_rate: Any
     transactional: bool
     overflow: int
     slot_seconds: float

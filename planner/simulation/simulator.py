@@ -21,11 +21,13 @@ from planner.inputs.schedule import for_sender
 from planner.simulation import equations, layout
 from planner.simulation.beliefs import Beliefs, draw, name_key
 from planner.simulation.forecast import MOST_SCENARIOS, Forecast
+from planner.simulation.seen import Seen, seen_days
 from planner.vocabulary import Floats
 
 if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule
     from planner.inputs.sender import Sender
+    from planner.observing.observations import Observations
 
 Progress = Callable[[float], None]
 """Called with the share done; stops the work by raising, for instance `Cancelled`."""
@@ -46,6 +48,7 @@ def simulate(
     scenarios: int | None = None,
     seed: int = 0,
     slot_minutes: int = 15,
+    observed: Observations | None = None,
     progress: Progress | None = None,
 ) -> Forecast:
     """Simulate a schedule in many scenarios.
@@ -67,6 +70,8 @@ def simulate(
         The same seed gives the same forecast, bit for bit, on any number of threads.
     slot_minutes : int
         Length of a slot; divides the day.
+    observed : Observations, optional
+        Days that happened: they are taken as they were, and the reaction begins on the day after them.
     progress : callable, optional
         Called with the share done, from the calling thread.
 
@@ -77,15 +82,15 @@ def simulate(
     Raises
     ------
     InputError
-        If schedule, policies or beliefs do not fit the sender.
+        If schedule, policies, beliefs or observations do not fit the sender.
     """
     check_run(scenarios, seed, reaction)
     checked = for_sender(schedule, sender)
     believed = _beliefs(sender, beliefs, scenarios, seed)
     policies = policies_of(sender, retry)
-    run = Run(sender, believed, policies, seed, slot_minutes)
+    run = Run(sender, believed, policies, seed, slot_minutes, seen=seen_days(sender, observed))
     rows, delays = run.counts(checked.volume, reaction, progress=progress)
-    return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays)
+    return Forecast(sender, checked, policies, reaction, believed, seed, slot_minutes, rows, delays, observed)
 
 
 def check_run(scenarios: object, seed: object, reaction: object) -> None:
@@ -139,12 +144,14 @@ class Run:
         slot_minutes: int = 15,
         *,
         sampled: bool = True,
+        seen: Seen | None = None,
     ) -> None:
         if slot_minutes < 1 or 1440 % slot_minutes:
             raise InputError(f"slot_minutes is {slot_minutes}. Choose a length that divides the day, such as 15.")
         self.sender = sender
         self.beliefs = beliefs
         self.sampled = sampled
+        self.seen = seen
         self.slot_seconds = 60.0 * slot_minutes
         self._retry(policies)
         self._world = worlds(sender, beliefs, self.slot_seconds)
@@ -213,7 +220,12 @@ class Run:
         mix = _mix(sender, volume)
         n_days = total.shape[1]
         demand = sender.demand(n_days)
-        stages, stage_days, n_stages, dips = stages_of(total, demand)
+        seen = None if self.seen is None else self.seen.first(n_days)
+        n_seen = 0 if seen is None else len(seen)
+        if seen is not None and mix.shape[2] == len(sender.audience.segments):  # whom an unplanned day's mail went to
+            unplanned = (total[:, :n_seen] == 0.0)[:, :, None]
+            mix[:, :n_seen] = np.where(unplanned, sender.mix(seen.sent), mix[:, :n_seen])
+        stages, stage_days, n_stages, dips = stages_of(total, demand, n_seen)
         segments = sender.audience.segments
         single = mix.shape[2] != len(segments)
         rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
@@ -237,6 +249,8 @@ class Run:
             n_stages=n_stages,
             reaction=np.zeros(0) if reaction is None else reaction.to_array(),
             early=self._early,
+            seen=np.zeros((len(total), 0, layout.N_ROWS)) if seen is None else seen.rows.transpose(1, 2, 0),
+            seen_complaint_rate=np.zeros((len(total), 0)) if seen is None else seen.complaint_rate,
             transactional=sender.kind == "transactional",
             overflow=_OVERFLOW[sender.overflow],
             slot_seconds=self.slot_seconds,
@@ -357,13 +371,15 @@ def opening_days(sender: Sender, n_days: int) -> Any:
     )
 
 
-def stages_of(total: Floats, demand: Floats) -> tuple[Floats, Any, Any, Floats]:
+def stages_of(total: Floats, demand: Floats, n_seen: int = 0) -> tuple[Floats, Any, Any, Floats]:
     """Return what a reaction steps through, see `layout.Inputs`.
 
     A stage is the running maximum of the schedule over its days with mail up to its largest, and the day that set it.
-    Where the schedule dips below that maximum though the demand would not, the dip is a ceiling.
+    Where the schedule dips below that maximum though the demand would not, the dip is a ceiling. The first `n_seen`
+    days have happened: they are no stages.
     """
     n_providers, n_days = total.shape
+    total = np.where(np.arange(n_days) < n_seen, 0.0, total)
     stages = np.zeros((n_providers, n_days))
     days = np.zeros((n_providers, n_days), dtype=np.int64)
     counts = np.zeros(n_providers, dtype=np.int64)

@@ -113,7 +113,7 @@ def run_day(  # type: ignore[no-untyped-def]
         if new > 0.0:
             age = 0.0
             if today.holds:
-                held_days, oldest = _held_days(held, oldest, d, new)
+                held_days, oldest = days_held(held, oldest, d, new)
                 age = 86400.0 * held_days
             hopeless = part(new, w[W_STUCK_SHARE, p], slot_key, _HOPELESS, sampled)
             for fate in range(N_FATES):
@@ -185,7 +185,7 @@ def run_day(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _held_days(held, oldest, d, n):  # type: ignore[no-untyped-def]
+def days_held(held, oldest, d, n):  # type: ignore[no-untyped-def]
     """How long n messages were held back on average, first in first out, and the oldest day that still waits."""
     days = 0.0
     left = n

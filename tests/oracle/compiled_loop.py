@@ -95,6 +95,8 @@ def run_loop(
         n_stages=n_stages,
         reaction=rules,
         early=np.tile(early[:, None, :], (runs, 1, 1)),
+        seen=np.zeros((1, 0, layout.N_ROWS)),
+        seen_complaint_rate=np.zeros((1, 0)),
         transactional=sending.transactional,
         overflow=_OVERFLOW[sending.overflow],
         slot_seconds=slot_seconds,

@@ -1,0 +1,288 @@
+"""changes(): what a later plan does differently from an earlier one, in words, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from planner.errors import InputError
+from planner.inputs.catalogue import catalogue
+from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
+from planner.optimizer.plan import Plan
+from planner.simulation.forecast import quantiles
+from planner.simulation.seen import seen_days
+from planner.vocabulary import day_text, in_100, rounded, whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from planner.observing.alarms import Alarm
+    from planner.vocabulary import Floats
+
+DAYS = 7
+BELIEFS = (
+    "daily_growth",
+    "cold_allowance",
+    "hourly_share",
+    "growth_fades_at",
+    "idle_decay",
+    "penalty_chance",
+    "penalty_hours",
+    "reputation_sensitivity",
+)
+"""Parameters that move a ramp, the most important first."""
+
+_MOVED = 0.25
+"""A belief has moved when its median has, by so much of the range of 8 in 10 that it had: less is luck."""
+
+_MOST_BELIEFS = 2
+_HARDLY = 0.05
+"""Share by which a week's volume may differ without being worth a word: other scenarios were drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """Result of `changes`.
+
+    Attributes
+    ----------
+    before, after : Plan
+    alarms : tuple of Alarm
+        Those that were given.
+    days : int
+        How many days from `after.today` on are compared.
+    """
+
+    before: Plan
+    after: Plan
+    alarms: tuple[Alarm, ...] = ()
+    days: int = DAYS
+
+    @property
+    def later_by(self) -> float:
+        """Days by which the median date of the target moves, earlier below 0.
+
+        inf where it is no longer reached within the horizon, -inf where only now.
+        """
+        return _later(*(self._date(plan, None) for plan in (self.before, self.after)))
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Providers of either plan."""
+        return tuple(dict.fromkeys([*self.before.sender.provider_names, *self.after.sender.provider_names]))
+
+    @cached_property
+    def reasons(self) -> dict[str, tuple[str, ...]]:
+        """Why each provider's days change, in sentences; none where nothing is known."""
+        return {name: tuple(self._reasons(name)) for name in self.providers}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per provider, and one for 'all'.
+
+        Columns: provider, before, after (messages planned over the next `days` days), change (share of before, nan
+        where nothing was planned), date_before, date_after (median dates of the target, None for never), later_by
+        (days), reasons (text).
+        """
+        import pandas as pd
+
+        rows = []
+        for name in (*self.providers, "all"):
+            was, now = (float(self._volumes(plan, name).sum()) for plan in (self.before, self.after))
+            dates = [self._date(plan, None if name == "all" else name) for plan in (self.before, self.after)]
+            rows.append(
+                {
+                    "provider": name,
+                    "before": was,
+                    "after": now,
+                    "change": now / was - 1.0 if was else np.nan,
+                    "date_before": dates[0],
+                    "date_after": dates[1],
+                    "later_by": _later(*dates),
+                    "reasons": " ".join(self._overall() if name == "all" else self.reasons[name]),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def by_day(self) -> pd.DataFrame:
+        """Return the volumes of the next days: provider, date, before, after (messages)."""
+        import pandas as pd
+
+        dates = [self.after.today + timedelta(days=d) for d in range(self.days)]
+        was, now = (
+            np.concatenate([self._volumes(plan, name) for name in self.providers]) for plan in (self.before, self.after)
+        )
+        names = np.repeat(self.providers, self.days)
+        return pd.DataFrame({"provider": names, "date": dates * len(self.providers), "before": was, "after": now})
+
+    def summary(self) -> str:
+        """Say what changes and why: the date, then the providers whose next days change, the most first."""
+        rows = self.to_frame().set_index("provider")
+        lines = [self._date_text(), *self._overall()]
+        moved = {name: abs(rows["after"][name] - rows["before"][name]) for name in self.providers}
+        same = []
+        for name in sorted(self.providers, key=lambda name: -moved[name]):
+            was, now = rows["before"][name], rows["after"][name]
+            if moved[name] <= _HARDLY * max(was, now) and not self.reasons[name]:
+                same.append(catalogue().provider(name).name)
+                continue
+            lines.append(" ".join([self._volume_text(name, was, now), *self.reasons[name]]))
+        if same:
+            lines.append(f"As planned: {', '.join(same)}.")
+        return "\n".join(lines)
+
+    # --- what
+
+    def _volumes(self, plan: Plan, name: str) -> Floats:
+        """Planned messages of the next days, (days,); 0 where a plan ends before."""
+        first = (self.after.today - plan.sender.start).days
+        total = plan.schedule.total
+        if name == "all":
+            own = total.sum(axis=0)
+        elif name in plan.schedule.providers:
+            own = total[plan.schedule.providers.index(name)]
+        else:
+            own = np.zeros(total.shape[1])
+        there = np.concatenate([own, np.full(max(0, first + self.days - len(own)), own[-1])])  # it goes on as it ends
+        return np.asarray(there[max(0, first) : max(0, first) + self.days])
+
+    def _date(self, plan: Plan, name: str | None) -> date | None:
+        """Median date of reaching the target; None for never, or for a provider that a plan lacks."""
+        forecast = plan.forecast
+        if name is not None and name not in forecast.providers:
+            return None
+        days = forecast.reached_by_all if name is None else forecast.reached[:, forecast.providers.index(name)]
+        middle = float(quantiles(days, forecast.weights, (0.5,))[0])
+        return plan.sender.start + timedelta(days=int(middle)) if np.isfinite(middle) else None
+
+    def _date_text(self) -> str:
+        was, now = self._date(self.before, None), self._date(self.after, None)
+        if now is None and was is None:
+            return "The target stays out of sight within the plan's days."
+        if now is None or was is None:
+            planned = "" if was is None else f": planned before was {day_text(was)}"
+            return f"The target is in sight now: {day_text(now)}." if now else f"The target is out of sight{planned}."
+        if now == was:
+            return f"The target is reached on {day_text(now)}, as planned before."
+        n = abs((now - was).days)
+        side = "later" if now > was else "earlier"
+        return f"The target is reached on {day_text(now)}, {n} day{'s' * (n != 1)} {side} than planned before."
+
+    def _volume_text(self, name: str, was: float, now: float) -> str:
+        shown = catalogue().provider(name).name
+        if abs(now - was) <= _HARDLY * max(was, now):
+            return f"{shown}: {rounded(now)} messages in the next {self.days} days, as planned."
+        return f"{shown}: {rounded(now)} messages in the next {self.days} days instead of {rounded(was)}."
+
+    # --- why
+
+    def _overall(self) -> list[str]:
+        """Say what changed for all providers at once."""
+        said = []
+        if self.before.sender != self.after.sender:
+            said.append("The answers about the sender have changed.")
+        if self.before.risk != self.after.risk:
+            was, now = (_risk_text(plan.risk) for plan in (self.before, self.after))
+            said.append(f"The accepted risk is now {now}; it was {was}.")
+        return said
+
+    def _reasons(self, name: str) -> Iterator[str]:
+        yield from self._happened(name)
+        for alarm in self.alarms:
+            if alarm.provider == name and alarm.certain:
+                yield f"{alarm.evidence()}."
+        yield from self._believed(name)
+        was, now = (plan.levels.get(name) for plan in (self.before, self.after))
+        if was is not None and now is not None and was != now and self.before.risk == self.after.risk:
+            bolder = "bolder" if now > was else "more cautious"
+            yield f"A {bolder} ramp arrives earliest: a throttled day in {in_100(now)} instead of {in_100(was)}."
+
+    def _happened(self, name: str) -> Iterator[str]:
+        """Say how the days between the two plans went."""
+        seen = seen_days(self.after.sender, self.after.observed)
+        names = self.after.sender.provider_names
+        if seen is None or name not in names:
+            return
+        p = names.index(name)
+        first = max(0, (self.before.today - self.after.sender.start).days)
+        hit = seen.wrong_days()[p, first:]
+        if hit.any():
+            days = [self.after.sender.start + timedelta(days=first + int(d)) for d in np.flatnonzero(hit)]
+            more = f" and {len(days) - 1} more day{'s' * (len(days) != 2)}" if len(days) > 1 else ""
+            yield f"It was throttled on {day_text(days[0])}{more}."
+        sent = float(seen.sent[p, first:].sum())
+        planned = self._planned_between(name, first, len(seen))
+        if planned is not None and abs(sent - planned) > _HARDLY * max(sent, planned):
+            yield f"You sent {whole(sent)} of {whole(planned)} planned until now."
+
+    def _planned_between(self, name: str, first: int, until: int) -> float | None:
+        plan = self.before
+        shift = (self.after.sender.start - plan.sender.start).days
+        if name not in plan.schedule.providers:
+            return None
+        own = plan.schedule.total[plan.schedule.providers.index(name)]
+        return float(own[max(0, first + shift) : max(0, until + shift)].sum())
+
+    def _believed(self, name: str) -> Iterator[str]:
+        """Say which beliefs moved, the most first."""
+        both = [plan.forecast.beliefs for plan in (self.before, self.after)]
+        if any(name not in beliefs.providers for beliefs in both):
+            return
+        found = []
+        for parameter in BELIEFS:
+            k = PARAMETERS.index(parameter)
+            (low, was, high), (_, now, _) = (
+                quantiles(beliefs.values[:, beliefs.providers.index(name), k], beliefs.weights, (0.1, 0.5, 0.9))
+                for beliefs in both
+            )
+            if high > low and abs(now - was) > _MOVED * (high - low):
+                found.append((abs(now - was) / (high - low), parameter, float(was), float(now)))
+        for _, parameter, was, now in sorted(found, key=lambda each: -each[0])[:_MOST_BELIEFS]:
+            title = PARAMETER_INFO[parameter].title
+            yield f"{title}: {_number(parameter, now)} is believed now, {_number(parameter, was)} before."
+
+
+def changes(before: Plan, after: Plan, alarms: Sequence[Alarm] = (), *, days: int = DAYS) -> Changes:
+    """Compare two plans of a sender: the date, the next days' volumes by provider, and why they differ.
+
+    Parameters
+    ----------
+    before, after : Plan
+        The later one says from which day on: `after.today`.
+    alarms : sequence of Alarm, optional
+        Of the same morning; the certain ones are named as reasons.
+    days : int, > 0
+        How many days are compared.
+
+    Returns
+    -------
+    Changes
+
+    Raises
+    ------
+    InputError
+        If days makes no sense.
+    """
+    if not 1 <= days <= 90:
+        raise InputError(f"days is {days!r}. Write a whole number from 1 to 90.", field="days")
+    return Changes(before, after, tuple(alarms), days)
+
+
+def _later(was: date | None, now: date | None) -> float:
+    if was is None or now is None:
+        return 0.0 if was is now else np.inf if now is None else -np.inf
+    return float((now - was).days)
+
+
+def _risk_text(risk: str | float) -> str:
+    return f"'{risk}'" if isinstance(risk, str) else in_100(float(risk))
+
+
+def _number(parameter: str, value: float) -> str:
+    if parameter == "daily_growth":
+        return f"×{value:.2f}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
