@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from planner.optimizer.retries import RetryAdvice, advise_retries
     from planner.replies.diagnosis import Diagnosis, diagnose
     from planner.replies.pile import Diagnoses, diagnose_all
+    from planner.season.season import Season
+    from planner.season.store import KeptSeason, load_season, remove_season, restore_season, save_season, seasons
     from planner.simulation.beliefs import Beliefs, draw
     from planner.simulation.forecast import Forecast
     from planner.simulation.simulator import simulate
@@ -52,6 +54,7 @@ __all__ = [
     "Explanation",
     "Forecast",
     "InputError",
+    "KeptSeason",
     "LogStudy",
     "MxLookup",
     "Observations",
@@ -62,6 +65,7 @@ __all__ = [
     "RetryPolicy",
     "Schedule",
     "ScheduleFile",
+    "Season",
     "Sender",
     "__version__",
     "advise_retries",
@@ -75,12 +79,17 @@ __all__ = [
     "diagnose_all",
     "draw",
     "explain",
+    "load_season",
     "optimize",
     "published",
     "read_audience",
     "read_log",
     "read_observations",
     "read_schedule",
+    "remove_season",
+    "restore_season",
+    "save_season",
+    "seasons",
     "simulate",
     "study_log",
     "warm_up",
@@ -103,6 +112,7 @@ _HOMES = {
     "Explanation": "planner.optimizer.explanation",
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
+    "KeptSeason": "planner.season.store",
     "LogStudy": "planner.observing.logs.reading",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
@@ -113,6 +123,7 @@ _HOMES = {
     "RetryPolicy": "planner.inputs.retry",
     "Schedule": "planner.inputs.schedule",
     "ScheduleFile": "planner.inputs.schedule_file",
+    "Season": "planner.season.season",
     "Sender": "planner.inputs.sender",
     "advise_retries": "planner.optimizer.retries",
     "alarm_rules": "planner.observing.rules",
@@ -125,12 +136,17 @@ _HOMES = {
     "diagnose_all": "planner.replies.pile",
     "draw": "planner.simulation.beliefs",
     "explain": "planner.optimizer.explanation",
+    "load_season": "planner.season.store",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",
     "read_log": "planner.observing.logs.reading",
     "read_observations": "planner.observing.table_file",
     "read_schedule": "planner.inputs.schedule_file",
+    "remove_season": "planner.season.store",
+    "restore_season": "planner.season.store",
+    "save_season": "planner.season.store",
+    "seasons": "planner.season.store",
     "simulate": "planner.simulation.simulator",
     "study_log": "planner.observing.logs.reading",
     "warm_up": "planner.optimizer.planning",
