@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from planner.optimizer.retries import RetryAdvice, advise_retries
     from planner.replies.diagnosis import Diagnosis, diagnose
     from planner.replies.pile import Diagnoses, diagnose_all
+    from planner.season.mornings import morning
+    from planner.season.report import Morning
     from planner.season.season import Season
     from planner.season.store import KeptSeason, load_season, remove_season, restore_season, save_season, seasons
     from planner.simulation.beliefs import Beliefs, draw
@@ -56,6 +58,7 @@ __all__ = [
     "InputError",
     "KeptSeason",
     "LogStudy",
+    "Morning",
     "MxLookup",
     "Observations",
     "Plan",
@@ -80,6 +83,7 @@ __all__ = [
     "draw",
     "explain",
     "load_season",
+    "morning",
     "optimize",
     "published",
     "read_audience",
@@ -114,6 +118,7 @@ _HOMES = {
     "InputError": "planner.errors",
     "KeptSeason": "planner.season.store",
     "LogStudy": "planner.observing.logs.reading",
+    "Morning": "planner.season.report",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",
@@ -137,6 +142,7 @@ _HOMES = {
     "draw": "planner.simulation.beliefs",
     "explain": "planner.optimizer.explanation",
     "load_season": "planner.season.store",
+    "morning": "planner.season.mornings",
     "optimize": "planner.optimizer.planning",
     "published": "planner.inputs.schedule",
     "read_audience": "planner.inputs.address_list",

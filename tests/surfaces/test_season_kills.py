@@ -24,8 +24,8 @@ SENDER = wp.Sender.from_dict(
     }
 )
 
-# A process for each call that changes a file: before that call, or in the middle of it if it writes, it kills itself with
-# a signal that nothing can catch. Pieces are made small, so that one file takes several writes.
+# A process for each call that changes a file: before that call, or in the middle of it if it writes, it kills itself
+# with a signal that nothing can catch. Pieces are made small, so that one file takes several writes.
 WRITERS = """
 import os, shutil, signal, sys
 from pathlib import Path
