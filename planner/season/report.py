@@ -205,7 +205,7 @@ class Morning:
     def learnt(self) -> tuple[str, ...]:
         """Sentences on what was learnt of the providers' limits."""
         said = () if self.calibration is None else self.calibration.sentences()
-        return tuple(line for line in said if "you assumed" in line)
+        return tuple(line for line in said if "; you assumed " in line)
 
     def _repr_html_(self) -> str:
         cells = "".join(

@@ -155,7 +155,7 @@ class Season:
         plan : Plan, optional
             The one to follow.
         name : str, optional
-            The sender's own name, if left out.
+            The sender's own name, if left out; either way what no file name takes goes from it.
         rules : str, optional
             Id of a set of `alarm_rules`.
         by : str, optional
@@ -166,11 +166,12 @@ class Season:
         Raises
         ------
         InputError
-            If the name is no safe file name, or the rules are unknown.
+            If the rules are unknown.
         """
         nothing = Observations(sender.provider_names, ())
-        chosen = name_for(sender.name) if name is None else name
-        begun = cls(chosen, State(sender, nothing, _checked_rules(rules)))._told("begun", by, at)
+        begun = cls(
+            name_for(sender.name if name is None else name), State(sender, nothing, _checked_rules(rules))
+        )._told("begun", by, at)
         return begun if plan is None else begun.planned(plan, by=by, at=at)
 
     # --- what counts now
