@@ -40,6 +40,7 @@ proofs: $(COMPILED) ## the long evidence about risk, rival schedules and retries
 
 bench: $(COMPILED) ## how fast, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/logs.py
 
 notebooks: $(COMPILED) ## run the notebooks again and keep what they print
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb

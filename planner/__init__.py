@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from planner.observing.alarms import Alarm, Alarms
     from planner.observing.judging import alarms
     from planner.observing.logs.reading import LogStudy, read_log, study_log
+    from planner.observing.logs.study import LogStudy
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
@@ -119,6 +120,7 @@ _HOMES = {
     "KeptSeason": "planner.season.store",
     "LogStudy": "planner.observing.logs.reading",
     "Morning": "planner.season.report",
+    "LogStudy": "planner.observing.logs.study",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",
     "Plan": "planner.optimizer.plan",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import Priors, own_rows
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import Schedule, decided_cells
@@ -162,6 +161,8 @@ def optimize(
         options["priors"] = own_rows(priors)
     if fixed:
         options["fixed"] = {name: {str(day): float(n) for day, n in days.items()} for name, days in fixed.items()}
+    if seen is not None:
+        options["seen_days"] = len(seen)
     if task.taken is not None:
         options["risk_taken"] = dict(zip(sender.provider_names, task.taken.tolist(), strict=True))
     return Plan(
@@ -240,7 +241,7 @@ def task_of(plan: Plan) -> Task:
     seen = seen_days(plan.sender, plan.observed)
     decided = decided_cells(plan.sender, cells, longest(plan.sender, seen))
     shares = plan.options.get("risk_taken")
-    taken = None if shares is None else np.array([shares[name] for name in plan.sender.provider_names])
+    taken = None if shares is None else np.array([shares.get(name, 0.0) for name in plan.sender.provider_names])
     return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided, seen, taken)
 
 
@@ -303,7 +304,7 @@ def longest(sender: Sender, seen: Seen | None = None) -> int:
     However many days have happened, some weeks are left.
     """
     n_seen = 0 if seen is None else len(seen)
-    most_days = min(MAX_DAYS, max(sender.horizon_limit(), n_seen + DAYS_LEFT)) if n_seen else sender.horizon_limit()
+    most_days = max(sender.horizon_limit(), n_seen + DAYS_LEFT) if n_seen else sender.horizon_limit()
     return most_days if sender.demand(most_days).any() else min(most_days, n_seen + 14)
 
 

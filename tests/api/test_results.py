@@ -35,9 +35,15 @@ def results():
         patch.setattr(planning, "N_FIT", 20)
         patch.setattr(planning, "N_CHOOSE", 20)
         plan = wp.optimize(SENDER, seed=2, scenarios=20)
+        days = plan.schedule.dates[:3]
+        sent = plan.schedule.total[:, :3]
+        seen = wp.Observations(("gmail", "yahoo"), days, sent=sent, delivered=np.floor(0.98 * sent))
+        beliefs = wp.draw(SENDER, 30, 4).resampled(20, 1)
+        again = wp.optimize(SENDER, seed=2, scenarios=20, risk=0.2, beliefs=beliefs, observed=seen, retry=plan.retry)
     table = wp.published("onesignal", SENDER, len(plan.schedule.dates))
     return {
         "plan": plan,
+        "replanned": again,
         "forecast": wp.simulate(SENDER, plan.schedule, scenarios=20, seed=1),
         "believed": wp.simulate(SENDER, table, beliefs=wp.draw(SENDER, 10).resampled(12, 4), seed=1),
         "comparison": wp.compare(SENDER, {"ours": plan, "OneSignal": table}, scenarios=20, seed=1),
@@ -45,7 +51,7 @@ def results():
     }
 
 
-@pytest.fixture(params=["plan", "forecast", "believed", "comparison", "retries"])
+@pytest.fixture(params=["plan", "replanned", "forecast", "believed", "comparison", "retries"])
 def result(request, results):
     return results[request.param]
 
