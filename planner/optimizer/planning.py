@@ -182,11 +182,13 @@ def optimize(
 
 
 def warm_up() -> None:
-    """Compile the simulation and the optimizer, or read their machine code from the cache.
+    """Compile the simulation, the optimizer and the likelihood, or read their machine code from the cache.
 
     Later calls then start at once.
     """
     from planner.inputs.sender import Sender
+    from planner.learning.updating import calibrate
+    from planner.observing.observations import Observations
 
     tiny = {
         "audience": {"providers": {"gmail": 1}},
@@ -196,7 +198,10 @@ def warm_up() -> None:
         "domain": "used",
         "start": "2027-01-04",
     }
-    optimize(Sender.from_dict(tiny), scenarios=2)
+    sender = Sender.from_dict(tiny)
+    optimize(sender, scenarios=2)
+    ten = np.array([[10.0]])
+    calibrate(sender, Observations(("gmail",), (sender.start,), sent=ten, delivered=ten), scenarios=2)
 
 
 @dataclass(frozen=True)
