@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import planner as wp
 from planner import cli
+from planner.cli import commands, given, output
 
 SENDER = """\
 name: small
@@ -375,7 +376,7 @@ def test_diagnose_counts_many(folder: Path) -> None:
 
 
 def test_a_long_log_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(given, "BLOCK_BYTES", 1_000)
     Path("mail.log").write_text(PILE * 50)
     data = json.loads(run("diagnose", "--file", "mail.log", "--json").stdout)
     assert [one["count"] for one in data["answers"]] == [100, 50]
@@ -518,7 +519,7 @@ def test_a_mapping_that_is_wrong_is_named(
 
 def test_no_cell_is_a_formula(folder: Path) -> None:
     frame = pd.DataFrame({"provider": ["=1+1", "@x", "+x", "-x", "\tx", "gmail"], "volume": [-1.0] * 6})
-    cli._write_table(Path("table.csv"), frame)
+    output.write_table(Path("table.csv"), frame)
     table = pd.read_csv("table.csv")
     assert table["provider"].tolist() == ["'=1+1", "'@x", "'+x", "'-x", "'\tx", "gmail"]
     assert table["volume"].tolist() == [-1.0] * 6
@@ -753,5 +754,5 @@ def test_app_listens_on_this_computer_only(monkeypatch: pytest.MonkeyPatch) -> N
 def test_app_without_streamlit_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    monkeypatch.setattr(commands, "find_spec", lambda _: None)
     assert "warmup-planner[app]" in refused(monkeypatch, capsys, "app", code=1)

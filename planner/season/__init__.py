@@ -1,0 +1,1 @@
+"""A warmup followed from day to day: what is kept of it, and what to do each morning."""
