@@ -34,6 +34,7 @@ __all__ = [
     "densities",
     "frontier",
     "pareto",
+    "planned_and_observed",
     "ramp",
     "reliefs",
     "retry_timeline",
@@ -446,6 +447,34 @@ def bands(frame: pd.DataFrame, what: str) -> Figure:
         for trace in _band_of(rows, name, number, ".0%" if what in _SHARES else ",.3~r"):
             figure.add_trace(trace, row=number + 1, col=1)
     figure.update_layout(showlegend=False)
+    return _told(figure, frame)
+
+
+def planned_and_observed(frame: pd.DataFrame, today: date | None = None) -> Figure:
+    """Draw what was planned by provider and day, how much of it was forecast to be sent, and what was observed.
+
+    Parameters
+    ----------
+    frame : frame with columns provider, date, volume, q10, q50, q90, sent, delivered (messages a day)
+        As `Season.planned_days` gives it; what is not known is NaN.
+    today : date, optional
+        What lies before it is shaded as observed.
+
+    Returns
+    -------
+    Figure
+    """
+    groups = list(_groups(frame, "provider"))
+    figure = _multiples([name for name, _ in groups], "Messages a day")
+    for number, (_, rows) in enumerate(groups):
+        for trace in _planned_and_observed(rows, number == 0):
+            figure.add_trace(trace, row=number + 1, col=1)
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0})
+    figure.update_layout(height=160 + 150 * max(len(groups), 1), margin={"b": 8})
+    if today is not None and groups:
+        for row in range(len(groups)):
+            start, end = (datetime.combine(day, time()) - timedelta(hours=12) for day in (frame["date"].min(), today))
+            figure.add_vrect(x0=start, x1=end, fillcolor=_FAINT, line_width=0, layer="below", row=row + 1, col=1)
     return _told(figure, frame)
 
 
@@ -1006,6 +1035,40 @@ def _band_of(rows: pd.DataFrame, name: str, number: int, form: str) -> list[Scat
         _edge(days, list(rows["q10"]), "tonexty", None),
         middle,
     ]
+
+
+def _planned_and_observed(rows: pd.DataFrame, named: bool) -> list[Scatter]:
+    days, colour = list(rows["date"]), PALETTE[0]
+    traces = [
+        _edge(days, list(rows["q90"]), None, None),
+        _edge(days, list(rows["q10"]), "tonexty", "Forecast, 8 times in 10" if named else None),
+        Scatter(
+            x=days,
+            y=list(rows["volume"]),
+            customdata=list(zip(rows["q10"], rows["q90"], strict=True)),
+            name="Planned",
+            mode="lines",
+            line={"color": _NEUTRAL, "width": 2, "dash": "dot"},
+            hovertemplate="%{y:,.0f}, 8 times in 10 %{customdata[0]:,.2~r} to %{customdata[1]:,.2~r}",
+        ),
+    ]
+    for column, name, symbol, shade in (
+        ("sent", "Sent", "circle-open", colour),
+        ("delivered", "Delivered", "x", _ALARM),
+    ):
+        traces.append(
+            Scatter(
+                x=days,
+                y=[_finite(count) for count in rows[column]],
+                name=name,
+                mode="markers",
+                marker={"symbol": symbol, "size": 9 if column == "sent" else 6, "color": shade},
+                hovertemplate="%{y:,.0f}",
+            )
+        )
+    for trace in traces[2:]:
+        trace.update(legendgroup=trace.name, showlegend=named)
+    return traces
 
 
 def _ticks(rows: pd.DataFrame, column: str, name: str, symbol: str) -> Scatter:

@@ -327,7 +327,7 @@ def test_a_pasted_reply_is_answered_at_once_and_slows_the_ramp_down(browser, ser
 # --- every page, in every light
 
 
-PAGES = ("Plan", "Compare", "Retries", "Diagnose", "Assumptions")
+PAGES = ("Plan", "Compare", "Retries", "Track", "Diagnose", "Assumptions")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
