@@ -458,7 +458,7 @@ def planned_and_observed(frame: pd.DataFrame, today: date | None = None) -> Figu
     frame : frame with columns provider, date, volume, q10, q50, q90, sent, delivered (messages a day)
         As `Season.planned_days` gives it; what is not known is NaN.
     today : date, optional
-        What lies before it is shaded as observed.
+        Marked with a line: what lies before it was observed.
 
     Returns
     -------
@@ -471,10 +471,15 @@ def planned_and_observed(frame: pd.DataFrame, today: date | None = None) -> Figu
             figure.add_trace(trace, row=number + 1, col=1)
     figure.update_layout(legend={"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0})
     figure.update_layout(height=160 + 150 * max(len(groups), 1), margin={"b": 8})
-    if today is not None and groups:
+    if today is not None:
+        start = datetime.combine(today, time()) - timedelta(hours=12)  # a day's point stands at its midnight
         for row in range(len(groups)):
-            start, end = (datetime.combine(day, time()) - timedelta(hours=12) for day in (frame["date"].min(), today))
-            figure.add_vrect(x0=start, x1=end, fillcolor=_FAINT, line_width=0, layer="below", row=row + 1, col=1)
+            line = {"color": _NEUTRAL, "width": 1.5, "dash": "dashdot"}
+            figure.add_vline(x=start, line=line, row=row + 1, col=1)
+        if groups:
+            figure.add_annotation(
+                x=start, yref="y domain", y=1, text="Today", showarrow=False, xanchor="left", yanchor="top", xshift=4
+            )
     return _told(figure, frame)
 
 
@@ -1062,10 +1067,11 @@ def _planned_and_observed(rows: pd.DataFrame, named: bool) -> list[Scatter]:
                 y=[_finite(count) for count in rows[column]],
                 name=name,
                 mode="markers",
-                marker={"symbol": symbol, "size": 9 if column == "sent" else 6, "color": shade},
+                marker={"symbol": symbol, "size": 9 if column == "sent" else 6, "color": shade, "line": {"width": 2}},
                 hovertemplate="%{y:,.0f}",
             )
         )
+    traces[1].update(fillcolor=_see_through(colour, 0.2))
     for trace in traces[2:]:
         trace.update(legendgroup=trace.name, showlegend=named)
     return traces

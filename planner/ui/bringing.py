@@ -88,6 +88,7 @@ def _typed(season: wp.Season) -> None:
                     for title in COLUMNS.values()
                 },
             },
+            placeholder="",
             alt=f"Counts of {short_day(day)} by provider, to be typed in",
         )
         st.caption(prose("type_day"))

@@ -96,12 +96,12 @@ def name_of(season: wp.Season) -> Name:
 
 
 def example(plan: wp.Plan, days: int = EXAMPLE_DAYS) -> wp.Observations:
-    """Return the first days of a scenario of a plan, one with a wrong day at their end where there is any."""
+    """Return the first days of a scenario of a plan, the smoothest of those that end with a wrong day."""
     forecast = plan.forecast
     n = min(days, len(forecast.days))
     wrong = forecast.wrong_days()[:, :, :n]
-    late = wrong @ np.arange(1, n + 1)  # (scenarios, providers): weighs the days, the last the most
-    s = int(np.argmax(np.where(wrong[:, :, n - 1].any(axis=1), 1.0, 0.0) * n + late.max(axis=1) / n))
+    ends_wrong, before = wrong[:, :, n - 1].any(axis=1), wrong[:, :, : n - 1].sum(axis=(1, 2))
+    s = int(np.argmin(np.where(ends_wrong, before, before + wrong.size)))
     counts = {
         "sent": forecast.injected,
         "attempts": forecast.attempts,

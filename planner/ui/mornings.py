@@ -78,10 +78,7 @@ def _alarms(season: wp.Season, today: date) -> None:
         st.rerun()
     found = wp.alarms(season.sender, season.observations, today, season.rules)
     verdicts = found.verdicts
-    count = [
-        f"{VERDICTS[one].lower()} at {n}" for one in reversed(Verdict) if (n := list(verdicts.values()).count(one))
-    ]
-    title.subheader(plain(", ".join(count).capitalize()), anchor=False)
+    title.subheader(_counted(list(verdicts.values())), anchor=False)
     for name in sorted(verdicts, key=lambda one: -verdicts[one].gravity):
         if verdicts[name] != Verdict.GO_ON:
             _alarm(found, name, today)
@@ -89,6 +86,12 @@ def _alarms(season: wp.Season, today: date) -> None:
     if calm:
         st.success(plain(f"Go on: {', '.join(calm)}."), icon=ICONS[Verdict.GO_ON])
     _watched(found)
+
+
+def _counted(verdicts: list[Verdict]) -> str:
+    """Say how many providers stop, step back, hold and go on, the gravest first."""
+    parts = [f"{VERDICTS[one].lower()} at {n}" for one in reversed(Verdict) if (n := verdicts.count(one))]
+    return f"{', '.join(parts).capitalize()} of {len(verdicts)} provider{'s' * (len(verdicts) != 1)}"
 
 
 def _alarm(found: wp.Alarms, name: str, today: date) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 import planner as wp
-from planner.ui import bringing, following, mornings, planned, state
+from planner.ui import braking, bringing, following, mornings, planned, state
 from planner.ui.questions import Questions
 from planner.ui.wording import VERDICTS, plain, prose
 from planner.vocabulary import day_text, short_day
@@ -117,6 +117,10 @@ def _head(season: wp.Season) -> date:
     left.subheader(f"{day_text(today)}, day {number} of {plain(season.name)}", anchor=False)
     with st.container(horizontal=True):
         _buttons(season)
+    missing = (braking.today(season.sender) - season.today).days
+    if missing > 0 and season.name != following.EXAMPLE:
+        days = "day is" if missing == 1 else f"{missing} days are"
+        st.caption(plain(f"The last {days} not brought in yet. Days without mail may be left out."))
     if season.history:
         st.caption(plain(f"Last: {season.history[-1]}"))
     return today
