@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPILED := .venv/compiled
 
-.PHONY: help app test format priors proofs bench notebooks constraints clean .venv
+.PHONY: help app test format priors proofs calibration bench notebooks constraints clean .venv
 
 help: ## this list
 	@sed -nE 's/^([a-z.]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,8 +38,12 @@ proofs: $(COMPILED) ## the long evidence about risk, rival schedules and retries
 	$(BIN)/python benchmarks/proofs.py
 	$(BIN)/python benchmarks/retries.py
 
+calibration: $(COMPILED) ## is what is learnt right? writes the table of docs/learning.md
+	$(BIN)/python -m benchmarks.calibration
+
 bench: $(COMPILED) ## how fast, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/logs.py
 
 notebooks: $(COMPILED) ## run the notebooks again and keep what they print
 	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
@@ -69,6 +73,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 # seconds spent now rather than in front of the first person who asks for a plan
-$(COMPILED): $(INSTALLED) $(wildcard planner/simulation/*.py)
+$(COMPILED): $(INSTALLED) $(wildcard planner/simulation/*.py) planner/learning/likelihood.py
 	$(BIN)/python -c 'import planner; planner.warm_up()'
 	touch $@

@@ -49,7 +49,7 @@ typedef struct {
     const double *world, *volume, *demand, *ceiling, *mix, *complaint_rate, *hard_bounce_rate, *pace, *target;
     const double *stage_volume, *reaction, *wait_share, *wait_seconds, *wait_rounds, *nominal, *early;
     const double *seen, *seen_complaint_rate;
-    const int64_t *opens, *stage_day, *n_stages, *attempts, *class_of_cause, *wait_first, *wait_n, *pause_slots;
+    const int64_t *opens, *stage_day, *n_stages, *first_stage, *attempts, *class_of_cause, *wait_first, *wait_n, *pause_slots;
 } Inputs;
 
 /* One provider's share of the tables of waits, and one scenario's chances to be too early */
@@ -822,7 +822,8 @@ static void run_provider(const Inputs *in, int64_t s, int64_t p, double *out, do
     for (int64_t k = 0; k < N_WORLD; k++)
         w[k] = in->world[(s * N_WORLD + k) * in->n_providers + p];
     Limiter limiter = {-1.0, -1.0, 0, 0, false};
-    Mind mind = {.step = 1.0};
+    const double begins = (double)in->first_stage[p];
+    Mind mind = {.pointer = begins, .step = 1.0, .good_pointer = most(0.0, begins - 1.0), .any_good = begins > 0.0};
     double established = w[W_ESTABLISHED], reputation = 1.0, complaints = 0.0, bounces = 0.0, deliveries = 0.0;
     double backlog = 0.0, complaint_rate = 0.0, queued = 0.0, active_days = 0.0, last_seven[7] = {0};
     clear(q, rounds);

@@ -62,7 +62,10 @@ _REAL = (
     *("stage_volume", "reaction", "wait_share", "wait_seconds", "wait_rounds", "nominal", "early"),
     *("seen", "seen_complaint_rate"),
 )
-_WHOLE = ("opens", "stage_day", "n_stages", "attempts", "class_of_cause", "wait_first", "wait_n", "pause_slots")
+_WHOLE = (
+    *("opens", "stage_day", "n_stages", "first_stage"),
+    *("attempts", "class_of_cause", "wait_first", "wait_n", "pause_slots"),
+)
 _ARRAYS = {"keys": np.uint64, **dict.fromkeys(_REAL, np.float64), **dict.fromkeys(_WHOLE, np.int64)}
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from planner.learning.updating import calibrate
     from planner.observing.alarms import Alarm, Alarms
     from planner.observing.judging import alarms
-    from planner.observing.logs.reading import LogStudy, read_log, study_log
+    from planner.observing.logs.reading import read_log, study_log
+    from planner.observing.logs.study import LogStudy
     from planner.observing.observations import Observations
     from planner.observing.rules import alarm_rules
     from planner.observing.table_file import read_observations
@@ -117,7 +118,7 @@ _HOMES = {
     "Forecast": "planner.simulation.forecast",
     "InputError": "planner.errors",
     "KeptSeason": "planner.season.store",
-    "LogStudy": "planner.observing.logs.reading",
+    "LogStudy": "planner.observing.logs.study",
     "Morning": "planner.season.report",
     "MxLookup": "planner.inputs.mx",
     "Observations": "planner.observing.observations",

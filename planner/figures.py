@@ -350,13 +350,15 @@ def tornado(frame: pd.DataFrame) -> Figure:
     return _told(figure, frame)
 
 
-def densities(frame: pd.DataFrame) -> Figure:
+def densities(frame: pd.DataFrame, names: tuple[str, str] = ("Catalogue", "Yours")) -> Figure:
     """Draw what is believed of parameters as small curves, each on a scale of its own; somebody's own are dashed.
 
     Parameters
     ----------
     frame : frame with columns parameter, title, own (bool), shape, unit, low, typical, high, value, density (peak 1)
         The curve of a ``lognormal`` is drawn over the logarithm of its values.
+    names : tuple of str
+        What the curves that are not own, and those that are, are called.
 
     Returns
     -------
@@ -379,7 +381,7 @@ def densities(frame: pd.DataFrame) -> Figure:
         where = {"row": place // _DENSITY_COLUMNS + 1, "col": place % _DENSITY_COLUMNS + 1}
         rows = frame[frame["parameter"] == parameter]
         for own, curve in rows.groupby("own", sort=True):
-            figure.add_trace(_density(curve, bool(own), named), **where)
+            figure.add_trace(_density(curve, bool(own), names[bool(own)], named), **where)
         last = rows.iloc[-1]
         marks = sorted({float(last["low"]), float(last["typical"]), float(last["high"])})
         figure.update_xaxes(
@@ -398,8 +400,7 @@ def _density_title(row: Any) -> str:
     return f"{_text(row['title'])}<br><span style='font-size:10px'>{_text(row['unit'])}</span>"
 
 
-def _density(curve: pd.DataFrame, own: bool, named: set[str]) -> Scatter:
-    name = "Yours" if own else "Catalogue"
+def _density(curve: pd.DataFrame, own: bool, name: str, named: set[str]) -> Scatter:
     first = name not in named
     named.add(name)
     x, y = list(curve["value"]), list(curve["density"])

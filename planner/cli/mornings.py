@@ -213,6 +213,9 @@ def _season(name: str) -> wp.Season:
 
 
 def _save(season: wp.Season) -> None:
+    if season.revision and season == wp.load_season(season.name):
+        say(f"Nothing new for the season '{season.name}'.")
+        return
     saved = wp.save_season(season)
     say(f"Kept in the season '{saved.name}'.")
 

@@ -17,7 +17,7 @@ from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.inputs.yamlfile import parse_json, save_text
-from planner.simulation.beliefs import Beliefs
+from planner.simulation.beliefs import Beliefs, density_of, scores_of
 from planner.simulation.forecast import (
     FORMAT,
     MODEL_VERSION,
@@ -35,11 +35,16 @@ from planner.vocabulary import Floats, agreeing, rounded
 if TYPE_CHECKING:
     import pandas as pd
 
+    from planner.figures import Figure
+
 DECISIVE = ("daily_growth", "cold_allowance", "hourly_share", "growth_fades_at", "penalty_chance", "penalty_hours")
 """What the length of a ramp hangs on, the most important first."""
 
 WORTH_SAYING = 0.2
 """Share of a range that must be gone before a sentence says so: sampling alone may take some."""
+
+MOST_SAID = 2
+"""Sentences about one provider in a summary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +130,56 @@ class Calibration(Beliefs):
             return self.parameters()
         raise InputError(f"A calibration has no '{what}'. It has: beliefs, parameters.")
 
+    def densities(self, provider: str | None = None) -> pd.DataFrame:
+        """Curves of a provider's decisive parameters before and after, for a figure; as `Plan.densities`.
+
+        `own` marks those after; before is the catalogue. The provider that has learnt most where left out.
+
+        Raises
+        ------
+        InputError
+            If there are no beliefs about the provider.
+        """
+        import pandas as pd
+
+        if provider is not None:
+            self.for_providers((provider,))
+        decisive = [PARAMETERS.index(name) for name in DECISIVE]
+        p = int(self.learnt[:, decisive].sum(axis=1).argmax()) if provider is None else self.providers.index(provider)
+        parts = []
+        for k in decisive:
+            name = PARAMETERS[k]
+            prior = catalogue().provider(self.providers[p]).priors[name]
+            before, density = density_of(prior)
+            curves = [(False, before, density)]
+            if prior.low < prior.high:
+                scores = scores_of(prior, self.values[:, p, k])
+                curves.append((True, before, _smoothed(scores, self.weights, scores_of(prior, before))))
+            for own, values, heights in curves:
+                curve = pd.DataFrame({"value": values, "density": heights})
+                told: dict[str, Any] = {
+                    "title": PARAMETER_INFO[name].title,
+                    "own": own,
+                    "shape": prior.shape,
+                    "unit": prior.unit,
+                }
+                told |= {"low": prior.low, "typical": prior.typical, "high": prior.high}
+                parts.append(curve.assign(parameter=name, **told))
+        return pd.concat(parts, ignore_index=True).assign(provider=self.providers[p])
+
+    def plot(self, provider: str | None = None) -> Figure:
+        """Return a Plotly figure of a provider's decisive parameters before and after, not yet shown."""
+        from planner import figures
+
+        return figures.densities(self.densities(provider), ("Before", "After"))
+
     def sentences(self) -> tuple[str, ...]:
         """Say what was learnt, a sentence for every decisive parameter whose range has shrunk."""
-        return tuple(self._sentences())
+        return tuple(self._sentences(len(DECISIVE)))
 
     def summary(self) -> str:
         """Say from what was learnt, what, and what to doubt; one line each."""
-        return "\n".join([self._heading(), *self.sentences(), *self.warnings])
+        return "\n".join([self._heading(), *self._sentences(MOST_SAID), *self.warnings])
 
     def assumptions(self) -> pd.DataFrame:
         """Priors the posterior started from, as `Forecast.assumptions`."""
@@ -168,6 +216,11 @@ class Calibration(Beliefs):
         """
         check_kind(data, "calibration")
         with undamaged("calibration"):
+            if data["model"] != MODEL_VERSION:
+                raise InputError(
+                    f"This calibration was computed by model {data['model']}, this is model {MODEL_VERSION}. "
+                    "Its numbers would change; calibrate again."
+                )
             beliefs = unpacked_beliefs(data["beliefs"])
             n = len(beliefs.providers)
             shapes = {
@@ -219,15 +272,24 @@ class Calibration(Beliefs):
             f"the {len(self)} scenarios are worth at least {rounded(self.effective_sample_size)} independent ones."
         )
 
-    def _sentences(self) -> Iterator[str]:
+    def _sentences(self, most: int) -> Iterator[str]:
         for p, provider in enumerate(self.providers):
             name = catalogue().provider(provider).name
             known = [k for k in DECISIVE if self.learnt[p, PARAMETERS.index(k)] >= WORTH_SAYING]
-            for parameter in known:
+            for parameter in known[:most]:
                 k = PARAMETERS.index(parameter)
                 yield _sentence(name, parameter, self.posterior[p, k], self.prior[p, k])
             if not known and self.informed[p]:
                 yield f"{name}: nothing yet that narrows what you assumed of its limits."
+
+
+def _smoothed(scores: Floats, weights: Floats, at: Floats) -> Floats:
+    """Density of scores on a grid, peak 1: normal kernels a third as wide as the scores' own spread."""
+    middle = float(weights @ scores)
+    spread = float(np.sqrt(weights @ (scores - middle) ** 2))
+    z = (at[:, None] - scores[None, :]) / max(0.3 * spread, 0.03)
+    density = np.exp(-0.5 * z * z) @ weights
+    return np.asarray(density / max(float(density.max()), 1e-300))
 
 
 def _sentence(name: str, parameter: str, now: Floats, before: Floats) -> str:

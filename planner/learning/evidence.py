@@ -48,6 +48,9 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     pace = pace / pace[-1]
     due = sender.send_mask(n_days)
     opens = opening_days(sender, n_days)
+    if n_days:  # a gate that mail has passed is open, whatever the sender says
+        passed = np.nan_to_num(known.delivered) > 0.0
+        opens = np.where(passed.any(axis=1), np.minimum(opens, passed.argmax(axis=1)), opens)
     seen, informed, unknown = [], [], []
     for p in range(len(sender.provider_names)):
         causes = known.deferred_by_cause[p]

@@ -50,8 +50,12 @@ SPREAD, NOISE = range(2)
 
 N_HABITS = 2
 
-FIT, TAIL = range(2)
-"""What is said of each day: its log likelihood, and the chance of a day as strange or stranger."""
+FIT, TAIL, RAN, FREE, PASSES, DOUBT, ACTIVE, SHUT, DOOR = range(9)
+"""What is kept of each day: its log likelihood; the chance of a day as strange or stranger; 1 if its slots were run;
+messages that the limit lets pass at once, and in all; share deferred for doubt; earlier days with mail; 1 if the
+door was closed; and the log chance of that."""
+
+N_KEPT = 9
 
 CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
@@ -61,7 +65,7 @@ _LUCK = np.uint64(0x9E3779B97F4A7C15)
 """The same for all particles: what differs between them is what they believe."""
 
 _ROUNDING = 2.0
-_LATE = 0.004
+_LATE = 0.002
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
 
 _KNOWN_NOISE = 0.3
@@ -133,7 +137,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
     most : (days,) float array
         The best that the days after each can add.
     out : (particles,) float array, written
-    days : (particles, days, 2) float array, written
+    days : (particles, days, N_KEPT) float array, written
         See `FIT`; not beyond the day on which a particle is given up.
     """
     quiet = world.copy()
@@ -202,9 +206,9 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
             tolerated = tolerated_today(world, i, memory[0], memory[1])
             room = tolerated * min(1.0, world[W_HOURLY_SHARE, i] * seen.burst)
             blocks = memory[1] < world[W_BLOCK_BELOW, i] or d < seen.opens
-            doubt = reputation_deferral(memory[1])
-            greylisting = world[W_GREYLISTING_PROBABILITY, i] * math.exp(-world[W_GREYLISTING_FADE, i] * active_days)
-            turned = refused = 0.0
+            kept = days[i, d]
+            kept[:] = 0.0
+            turned = 0.0
             passes = volume
             if blocks or queued >= 0.5 or volume > room or limiter[CLOSED_UNTIL] > d * n_slots:
                 carried = limiter[CLOSED_UNTIL] > d * n_slots
@@ -220,43 +224,22 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]
                 turned = row[FIRST_TROUBLE]
                 passes = row[DELIVERED]
-                refused = row[DEFERRED + PENALTY]
+                kept[RAN] = 1.0
+                kept[SHUT] = 1.0 if row[DEFERRED + PENALTY] > 0.0 else 0.0
                 if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
                     chance = world[W_PENALTY_CHANCE, i]
-                    total += math.log(max(_LEAST, chance if closes else 1.0 - chance))
+                    kept[DOOR] = math.log(max(_LEAST, chance if closes else 1.0 - chance))
             else:
                 limiter[BUCKET] = -1.0  # full again by morning
-            day, tail, free = 0.0, 1.0, room
-            if volume > 0.0:
-                background = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - doubt) * (1.0 - greylisting) * (
-                    1.0 - world[W_STUCK_SHARE, i]
-                ) * (1.0 - world[W_AUTH_REFUSED, i])
-                trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
-                never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
-                noisy = never + (1.0 - never) * seen.noisy[d]
-                free = volume - turned if turned > 0.0 else max(room, volume)
-                if not math.isnan(seen.turned_away[d]):
-                    day, tail = _first_attempts(
-                        volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy,
-                        habits[i, SPREAD], habits[i, NOISE],
-                    )  # fmt: skip
-                else:
-                    if not math.isnan(seen.delivered[d]):
-                        passed = seen.delivered[d] + seen.bounced[d]
-                        hopeful = passes * (1.0 - never)
-                        day, tail = _deliveries(passed, hopeful, trouble, habits[i, SPREAD])
-                    if seen.verdict[d] != UNSURE:
-                        clean = _clean(volume, free, habits[i, SPREAD])
-                        likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
-                        day, tail = day + math.log(_LEAST + likely), min(tail, likely)
-                if seen.penalty[d] >= 0.0:
-                    day += math.log(0.999 if (seen.penalty[d] > 0.0) == (refused > 0.0) else 0.001)
-            total += day
+            kept[FREE] = volume - turned if turned > 0.0 else max(room, volume)
+            kept[PASSES] = passes
+            kept[DOUBT] = reputation_deferral(memory[1])
+            kept[ACTIVE] = active_days
+            _judge_day(world, i, habits[i], seen, d, kept)
+            total += kept[FIT]
             if total + most[d] < least[i]:
                 total = -math.inf
                 break
-            days[i, d, FIT] = day
-            days[i, d, TAIL] = tail
             delivered = seen.delivered[d]
             if math.isnan(delivered):
                 delivered = passes
@@ -268,6 +251,52 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
             if delivered >= 0.5:
                 active_days += 1.0
         out[i] = total
+
+
+@compiled
+def background_likelihoods(world, habits, seen, out, days):  # type: ignore[no-untyped-def]
+    """Log likelihood where nothing has changed that the limit depends on: no day needs to run again.
+
+    Arguments as in `log_likelihoods`; `days` is what that kept, its first two columns are written.
+    """
+    for i in range(world.shape[1]):
+        total = 0.0
+        for d in range(seen.sent.shape[0]):
+            _judge_day(world, i, habits[i], seen, d, days[i, d])
+            total += days[i, d, FIT]
+        out[i] = total
+
+
+@inlined
+def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
+    """Write a day's log likelihood and the chance of one as strange to `kept`, from what else it holds."""
+    volume, free, n_slots = seen.sent[d], kept[FREE], seen.pace.shape[0]
+    day, tail = 0.0, 1.0
+    if volume > 0.0:
+        greylisting = world[W_GREYLISTING_PROBABILITY, i] * math.exp(-world[W_GREYLISTING_FADE, i] * kept[ACTIVE])
+        never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
+        noisy = never + (1.0 - never) * seen.noisy[d]
+        system = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - kept[DOUBT])
+        background = 1.0 - (1.0 - never) * (1.0 - system) * (1.0 - greylisting)
+        trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
+        if not math.isnan(seen.turned_away[d]):
+            day, tail = _first_attempts(
+                volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy, habits[SPREAD],
+                habits[NOISE],
+            )  # fmt: skip
+        else:
+            if not math.isnan(seen.delivered[d]):
+                passed = seen.delivered[d] + seen.bounced[d]
+                strays = habits[SPREAD] if kept[RAN] > 0.0 else 0.0
+                day, tail = _deliveries(passed, kept[PASSES] * (1.0 - never), trouble, strays)
+            if seen.verdict[d] != UNSURE:
+                clean = _clean(volume, free, habits[SPREAD])
+                likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
+                day, tail = day + math.log(_LEAST + likely), min(tail, likely)
+        if seen.penalty[d] >= 0.0:
+            day += math.log(0.999 if (seen.penalty[d] > 0.0) == (kept[SHUT] > 0.0) else 0.001)
+    kept[FIT] = day + kept[DOOR]
+    kept[TAIL] = tail
 
 
 @inlined

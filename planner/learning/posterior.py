@@ -1,8 +1,4 @@
-"""From the prior to the posterior: a tempered sampler for each provider, and the world's strictness that links them.
-
-Given how strict the whole world is, providers are independent. So each is learnt alone, under the prior of its own
-strictness; the shared part is then found on a grid and says how often each provider's particles are taken.
-"""
+"""From the prior to the posterior of one provider: a tempered sampler, under the prior of its own strictness."""
 
 from __future__ import annotations
 
@@ -12,8 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from planner.inputs.provider import PARAMETERS
-from planner.learning.likelihood import FIT, N_HABITS, NOISE, SPREAD, Seen, Waits, log_likelihoods
+from planner.inputs.provider import ITEMS, PARAMETERS
+from planner.learning.likelihood import (
+    FIT,
+    N_HABITS,
+    N_KEPT,
+    NOISE,
+    RAN,
+    SPREAD,
+    Seen,
+    Waits,
+    background_likelihoods,
+    log_likelihoods,
+)
 from planner.simulation import backoff
 from planner.simulation.beliefs import Beliefs, stream, values_at
 from planner.simulation.simulator import n_threads, worlds
@@ -25,27 +32,42 @@ if TYPE_CHECKING:
     from planner.inputs.retry import RetryPolicy
     from planner.inputs.sender import Sender
 
-_STRICTNESS = 0
+BACKGROUND = frozenset(
+    {
+        "base_deferral", "stuck_share", "greylisting_probability", "greylisting_fade", "trouble_deferral",
+        "trouble_every_days", "trouble_hours",
+    }
+)  # fmt: skip
+"""Parameters on which no limit depends."""
+
+UNKNOWN = frozenset({"greylisting_delay_seconds"})
+"""Parameters that leave no trace in counts of a day."""
+
+STRICTNESS = 0
 _RESTS = slice(1, 1 + len(PARAMETERS))
 _HABITS = slice(1 + len(PARAMETERS), 1 + len(PARAMETERS) + N_HABITS)
 N_SCORES = 1 + len(PARAMETERS) + N_HABITS
 
-_TYPICAL_SPREAD, _SPREAD_RANGE = 0.03, 1.0
+_LEAST_SPREAD, _TYPICAL_SPREAD, _SPREAD_RANGE = 0.015, 0.02, 1.25
+"""The least is what rounding and the luck of retries leave in the simulator, see docs/learning.md."""
+
 _TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
 
 _KEPT = 0.4
 """Effective share of the particles that a tempering step keeps."""
 
-_ENOUGH, _ENOUGH_AT_LAST = 0.25, 1.0
+_ENOUGH, _ENOUGH_AT_LAST = 0.2, 1.0
 """How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
-_MOST_MOVES, _MOST_MOVES_AT_LAST = 8, 30
+_FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
+_MOST_RUN = 400_000.0
+"""Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
+
+_LOOSENED = 0.03
+"""Share of the fitted law's correlations that is not believed: it is fitted to a few hundred particles."""
+
 _MARGIN = 3.0
 """Log likelihood by which the days to come may surpass all particles before a proposal is given up wrongly."""
-
-_GRID = np.linspace(-3.75, 3.75, 61)
-_LEAST_OWN = 0.04
-"""Variance of strictness that stays a provider's own, or particles of one operator's providers would never match."""
 
 
 class Particles(NamedTuple):
@@ -74,7 +96,7 @@ class Target:
 
     def values(self, scores: Floats) -> Floats:
         """Parameters, (particles, parameters)."""
-        return values_at(self.facts, self.provider, scores[:, _STRICTNESS], scores[:, _RESTS])
+        return values_at(self.facts, self.provider, scores[:, STRICTNESS], scores[:, _RESTS])
 
     def judge(
         self, values: Floats, habits: Floats, doors: Floats, least: Floats | None = None, most: Floats | None = None
@@ -85,12 +107,11 @@ class Target:
         -------
         fit : (particles,) float array
             Log likelihood; -inf for those that cannot reach `least`, given `most` that each day's successors add.
-        days : (particles, days, 2) float array
+        days : (particles, days, N_KEPT) float array
         """
+        world = self._world(values)
         n = len(values)
-        beliefs = Beliefs((self.name,), values[:, None, :], np.full(n, 1.0 / n))
-        world = worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T
-        out, days = np.zeros(n), np.zeros((*doors.shape, 2))
+        out, days = np.zeros(n), np.zeros((*doors.shape, N_KEPT))
         goal = np.full(n, -np.inf) if least is None else least
         rest = np.zeros(doors.shape[1]) if most is None else most
 
@@ -103,20 +124,38 @@ class Target:
             job.result()
         return out, days
 
-    def moving(self) -> Any:
-        """Which scores the likelihood knows, (size,) bool array: a fixed parameter's is none of them."""
+    def judge_background(self, values: Floats, habits: Floats, days: Floats) -> tuple[Floats, Floats]:
+        """Judge particles that differ in `BACKGROUND` and habits alone from those for which `judge` gave `days`."""
+        out, again = np.zeros(len(values)), days.copy()
+        background_likelihoods(np.ascontiguousarray(self._world(values)), habits, self.seen, out, again)
+        return out, again
+
+    def _world(self, values: Floats) -> Floats:
+        beliefs = Beliefs((self.name,), values[:, None, :], np.full(len(values), 1.0 / len(values)))
+        return np.asarray(worlds(self.sender, beliefs, self.seen.slot_seconds)[:, :, 0].T)
+
+    def moving(self) -> tuple[Any, Any]:
+        """Which scores decide about the limit, and which about the background alone, (N_SCORES,) bool arrays.
+
+        A fixed parameter's is none of them, nor is one that the likelihood does not know.
+        """
         priors = self.provider.priors
         used = {
             f"missing_{item}_{what}"
-            for item in ("spf", "dkim", "dmarc", "ptr", "tls", "one_click")
+            for item in ITEMS
             if getattr(self.sender.authentication, item) == "no"
             for what in ("factor", "refused")
         }
-        moves = np.ones(N_SCORES, dtype=bool)
+        limit, background = np.zeros((2, N_SCORES), dtype=bool)
+        limit[STRICTNESS] = True
         for k, name in enumerate(PARAMETERS):
-            known = not name.startswith("missing_") or name in used
-            moves[1 + k] = known and priors[name].low < priors[name].high
-        return moves
+            known = name not in UNKNOWN and (not name.startswith("missing_") or name in used)
+            moves = known and priors[name].low < priors[name].high
+            limit[1 + k] = moves and name not in BACKGROUND
+            background[1 + k] = moves and name in BACKGROUND
+        limit[_HABITS.start + SPREAD] = True
+        background[_HABITS] = True
+        return limit, background
 
 
 def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
@@ -136,7 +175,8 @@ def habits_of(scores: Floats) -> Floats:
     """How far limit and background stray from day to day, (particles, N_HABITS)."""
     habits = np.zeros((len(scores), N_HABITS))
     own = scores[:, _HABITS]
-    habits[:, SPREAD] = np.clip(_TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD]), 0.002, 1.0)
+    more = _TYPICAL_SPREAD * np.exp(_SPREAD_RANGE * own[:, SPREAD])
+    habits[:, SPREAD] = np.minimum(1.0, np.hypot(_LEAST_SPREAD, more))
     habits[:, NOISE] = np.clip(_TYPICAL_NOISE * np.exp(_NOISE_RANGE * own[:, NOISE]), 0.01, 1.0)
     return habits
 
@@ -144,18 +184,19 @@ def habits_of(scores: Floats) -> Floats:
 def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callable[[float], None]) -> Particles:
     """Draw n particles from one provider's posterior under the prior of its own strictness.
 
-    A sequential Monte Carlo sampler: the likelihood is let in by degrees, each as large as leaves half the particles
-    effective; resampled particles then move by proposals that leave the current target as it is. `tick` is told the
-    power of the likelihood that has been reached.
+    A sequential Monte Carlo sampler: the likelihood is let in by degrees, each as large as leaves `_KEPT` of the
+    particles effective; resampled particles then move by proposals that leave the current target as it is. `tick` is
+    told the power of the likelihood that has been reached.
     """
     luck = stream(seed, f"learning {target.name}")
     scores = luck.standard_normal((n, N_SCORES))
     doors = luck.random((n, target.seen.sent.shape[0]))
     if not informed:
         return Particles(scores, doors, False, float(n))
-    moves = target.moving()
+    limit, background = target.moving()
+    unused = ~(limit | background)
     cloud = Cloud(scores, doors, *target.judge(target.values(scores), habits_of(scores), doors))
-    power = 0.0
+    power = ran = 0.0
     while power < 1.0:
         step = _next_step(cloud.fit, 1.0 - power)
         before, power = power, 1.0 if step >= 1.0 - power else power + step
@@ -163,16 +204,20 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         cloud = Cloud(*(each[chosen] for each in cloud))
         enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
         come, tries = 0.0, 0
-        while come < enough and tries < most:
-            cloud, way = _moved(target, cloud, power, moves, luck, together=tries % 2 == 0)
+        while come < enough and tries < most and (tries < _FEWEST_MOVES or ran < _MOST_RUN):
+            cloud, way, days_run = _moved(target, cloud, power, limit, luck, together=tries % 2 == 0)
             come += way
+            ran += days_run
+            for together in (True, False):  # costs next to nothing
+                cloud, _, _ = _moved(target, cloud, power, background, luck, together=together, limit=False)
             tries += 1
             tick(before + (power - before) * min(1.0, come / enough))
-    return Particles(cloud.scores, cloud.doors, True, _distinct(cloud.scores))
+    scores = np.where(unused, luck.standard_normal(cloud.scores.shape), cloud.scores)
+    return Particles(scores, cloud.doors, True, distinct(cloud.scores))
 
 
 class Cloud(NamedTuple):
-    """Particles on their way: `scores`, `doors` as in `Particles`, `fit` (n,), `days` (n, days, 2), see `judge`."""
+    """Particles on their way: `scores`, `doors` as in `Particles`; `fit` (n,), `days` (n, days, N_KEPT) of `judge`."""
 
     scores: Floats
     doors: Floats
@@ -205,22 +250,28 @@ def _resampled(log_weights: Floats, luck: np.random.Generator) -> Any:
 
 
 def _moved(
-    target: Target, cloud: Cloud, power: float, moves: Any, luck: np.random.Generator, *, together: bool
-) -> tuple[Cloud, float]:
-    """Try one move of every particle; scores that the likelihood does not know are drawn anew.
+    target: Target,
+    cloud: Cloud,
+    power: float,
+    moves: Any,
+    luck: np.random.Generator,
+    *,
+    together: bool,
+    limit: bool = True,
+) -> tuple[Cloud, float, float]:
+    """Try one move of every particle's scores that are named by `moves`; `limit` tells whether limits hang on them.
 
     A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
     of some scores, each by itself, which renews what little is known of. Returns how far particles have come: the
-    share of the law that was drawn anew, over all scores.
+    share of the law that was drawn anew, over all scores; and how many days were run for it.
     """
     scores, doors, fit, days = cloud
     n = len(scores)
-    scores = np.where(moves, scores, luck.standard_normal(scores.shape))
-    proposed = scores.copy()
     own = scores[:, moves]
     noise = luck.standard_normal(own.shape)
     centre = own.mean(axis=0)
-    spread = 0.9 * np.cov(own, rowvar=False) + 0.1 * np.eye(own.shape[1])
+    spread = np.cov(own, rowvar=False)
+    spread = (1.0 - _LOOSENED) * spread + np.diag(_LOOSENED * np.diag(spread) + 1e-6)
     if together:
         length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
         root: Any = np.linalg.cholesky(spread)
@@ -231,14 +282,19 @@ def _moved(
         length = length * (luck.random(own.shape) < np.array([0.1, 0.25, 0.5])[luck.integers(3, size=n)][:, None])
         part = (length**2).mean(axis=1, keepdims=True)
     moved = centre + np.sqrt(1.0 - length**2) * (own - centre) + length * (noise @ root.T)
+    proposed = scores.copy()
     proposed[:, moves] = moved
     correction = _surprise(own, centre, root) - _surprise(moved, centre, root)
-    fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
-    new_doors = np.where(fresh, luck.random(doors.shape), doors)
     least = fit + (np.log(luck.random(n)) - correction) / power
-    best = days[:, :, FIT].max(axis=0)
-    most = best[::-1].cumsum()[::-1] - best + _MARGIN
-    new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
+    if limit:
+        fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
+        new_doors = np.where(fresh, luck.random(doors.shape), doors)
+        best = days[:, :, FIT].max(axis=0)
+        most = best[::-1].cumsum()[::-1] - best + _MARGIN
+        new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
+    else:
+        new_doors = doors
+        new_fit, new_days = target.judge_background(target.values(proposed), habits_of(proposed), days)
     taken = new_fit > least
     moved_cloud = Cloud(
         np.where(taken[:, None], proposed, scores),
@@ -246,7 +302,7 @@ def _moved(
         np.where(taken, new_fit, fit),
         np.where(taken[:, None, None], new_days, days),
     )
-    return moved_cloud, float((taken * part[:, 0]).mean())
+    return moved_cloud, float((taken * part[:, 0]).mean()), float(new_days[:, :, RAN].sum())
 
 
 def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:
@@ -255,101 +311,7 @@ def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:
     return np.asarray(0.5 * (scores * scores).sum(axis=1) - 0.5 * (z * z).sum(axis=0))
 
 
-def _distinct(scores: Floats) -> float:
+def distinct(scores: Floats) -> float:
     """Effective number of particles that differ."""
-    _, counts = np.unique(scores[:, _STRICTNESS : _STRICTNESS + 3], axis=0, return_counts=True)
+    _, counts = np.unique(scores[:, STRICTNESS : STRICTNESS + 3], axis=0, return_counts=True)
     return float(counts.sum() ** 2 / (counts @ counts))
-
-
-# --- all providers together
-
-
-def joined(
-    facts: Catalogue, names: tuple[str, ...], particles: list[Particles], scenarios: int, seed: int
-) -> list[Particles]:
-    """Give every scenario a particle of each provider, so that strictness is shared as the prior has it.
-
-    A provider of which nothing was seen is drawn from its prior, given what is shared.
-    """
-    groups = _groups(facts, names)
-    strictness = [each.scores[:, _STRICTNESS] for each in particles]
-    by_group = []
-    for members, share in groups:
-        log_chance = -0.5 * np.broadcast_to(_GRID, (len(_GRID), len(_GRID))) ** 2  # (world, operator)
-        for p in members:
-            if particles[p].informed:
-                log_chance = log_chance + _log_fit(facts.world_share, share[p], strictness[p])
-        by_group.append(log_chance)
-    totals = [np.log(np.exp(each).sum(axis=1)) for each in by_group]
-    world_chance = np.exp(-0.5 * _GRID**2 + sum(total - total.max() for total in totals))
-    luck = stream(seed, "learning world")
-    even = (luck.permutation(scenarios) + 0.5) / scenarios
-    world = _on_grid(np.broadcast_to(world_chance, (scenarios, len(_GRID))), even)
-    chosen = list(particles)
-    for (members, share), log_chance in zip(groups, by_group, strict=True):
-        rows = np.abs(_GRID[None, :] - world[:, None]).argmin(axis=1)
-        own = stream(seed, f"learning with {names[members[0]]}")
-        operator = _on_grid(
-            np.exp(log_chance[rows] - log_chance[rows].max(axis=1, keepdims=True)), own.random(scenarios)
-        )
-        for p in members:
-            mean, variance = _given(facts.world_share, share[p], world, operator)
-            luck = stream(seed, f"learning choice {names[p]}")
-            if not particles[p].informed:
-                scores = luck.standard_normal((scenarios, N_SCORES))
-                scores[:, _STRICTNESS] = mean + np.sqrt(variance) * scores[:, _STRICTNESS]
-                doors = np.zeros((scenarios, particles[p].doors.shape[1]))
-                chosen[p] = Particles(scores, doors, False, float(scenarios))
-                continue
-            log_weight = _log_ratio(strictness[p][None, :], mean[:, None], variance)
-            weights = np.cumsum(np.exp(log_weight - log_weight.max(axis=1, keepdims=True)), axis=1)
-            at = (luck.permutation(scenarios) + luck.random()) / scenarios * weights[:, -1]
-            places = (weights < at[:, None]).sum(axis=1).clip(max=len(strictness[p]) - 1)
-            scores = particles[p].scores[places]
-            chosen[p] = Particles(scores, particles[p].doors[places], True, _distinct(scores))
-    return chosen
-
-
-def _groups(facts: Catalogue, names: tuple[str, ...]) -> list[tuple[list[int], dict[int, float]]]:
-    """Return providers of one operator together, with the share of own strictness that they have in common."""
-    by_operator: dict[str, list[int]] = {}
-    for p, name in enumerate(names):
-        by_operator.setdefault(facts.provider(name).operator or f"none but {name}", []).append(p)
-    largest = 1.0 - _LEAST_OWN / (1.0 - facts.world_share)
-    return [
-        (
-            members,
-            {p: min(facts.provider(names[p]).operator_share, largest) if len(members) > 1 else 0.0 for p in members},
-        )
-        for members in by_operator.values()
-    ]
-
-
-def _given(world_share: float, share: float, world: Floats, operator: Floats) -> tuple[Floats, float]:
-    """Mean and variance of a provider's strictness, given the world's and its operator's."""
-    mean = np.sqrt(world_share) * world + np.sqrt((1.0 - world_share) * share) * operator
-    return np.asarray(mean), (1.0 - world_share) * (1.0 - share)
-
-
-def _log_ratio(strictness: Floats, mean: Floats, variance: float) -> Floats:
-    """Log density of strictness given what is shared, over its density under the provider's own prior."""
-    return np.asarray(0.5 * strictness**2 - 0.5 * (strictness - mean) ** 2 / variance - 0.5 * np.log(variance))
-
-
-def _log_fit(world_share: float, share: float, strictness: Floats) -> Floats:
-    """Log of how well what was seen of a provider fits every (world, operator) of the grid."""
-    mean, variance = _given(world_share, share, _GRID[:, None], _GRID[None, :] if share > 0.0 else np.zeros((1, 1)))
-    log_ratio = _log_ratio(strictness[:, None, None], mean[None], variance)
-    most = log_ratio.max(axis=0)
-    return np.asarray(most + np.log(np.exp(log_ratio - most).mean(axis=0)))
-
-
-def _on_grid(chances: Floats, at: Floats) -> Floats:
-    """Points at these quantiles of laws on the grid, each cell even; chances (n, grid), at (n,)."""
-    sums = np.cumsum(chances, axis=1)
-    below = np.concatenate([np.zeros((len(sums), 1)), sums[:, :-1]], axis=1)
-    wanted = at * sums[:, -1]
-    cell = (sums < wanted[:, None]).sum(axis=1).clip(max=len(_GRID) - 1)
-    rows = np.arange(len(sums))
-    within = (wanted - below[rows, cell]) / np.maximum(chances[rows, cell], 1e-300)
-    return np.asarray(_GRID[cell] + (np.clip(within, 0.0, 1.0) - 0.5) * (_GRID[1] - _GRID[0]))

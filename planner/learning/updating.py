@@ -109,7 +109,8 @@ def _sampled(
 ) -> Calibration:
     """Return the posterior under the catalogue's priors, or somebody's own."""
     from planner.learning.likelihood import SPREAD, TAIL
-    from planner.learning.posterior import habits_of, joined, particles_of
+    from planner.learning.posterior import habits_of, particles_of
+    from planner.learning.sharing import joined
 
     names = prior.providers
     points = np.stack([_prior_points(facts, name) for name in names])

@@ -123,14 +123,14 @@ class Changes:
         """Say what changes and why: the date, then the providers whose next days change, the most first."""
         rows = self.to_frame().set_index("provider")
         lines = [self._date_text(), *self._overall()]
-        moved = {name: abs(rows["after"][name] - rows["before"][name]) for name in self.providers}
+        difference = (rows["after"] - rows["before"]).abs()
         same = []
-        for name in sorted(self.providers, key=lambda name: -moved[name]):
-            was, now = rows["before"][name], rows["after"][name]
-            if moved[name] <= _HARDLY * max(was, now) and not self.reasons[name]:
+        for name in sorted(self.providers, key=lambda name: -difference[name]):
+            if self._moves(name) or self.reasons[name]:
+                volumes = self._volume_text(name, rows["before"][name], rows["after"][name])
+                lines.append(" ".join([volumes, *self.reasons[name]]))
+            else:
                 same.append(catalogue().provider(name).name)
-                continue
-            lines.append(" ".join([self._volume_text(name, was, now), *self.reasons[name]]))
         if same:
             lines.append(f"As planned: {', '.join(same)}.")
         return "\n".join(lines)
@@ -174,7 +174,7 @@ class Changes:
 
     def _volume_text(self, name: str, was: float, now: float) -> str:
         shown = catalogue().provider(name).name
-        if abs(now - was) <= _HARDLY * max(was, now):
+        if not self._moves(name):
             return f"{shown}: {rounded(now)} messages in the next {self.days} days, as planned."
         return f"{shown}: {rounded(now)} messages in the next {self.days} days instead of {rounded(was)}."
 
@@ -195,11 +195,20 @@ class Changes:
         for alarm in self.alarms:
             if alarm.provider == name and alarm.certain:
                 yield f"{alarm.evidence()}."
-        yield from self._believed(name)
+        if self._moves(name):
+            yield from self._believed(name)
+            yield from self._dared(name)
+
+    def _moves(self, name: str) -> float:
+        """Return by how many messages the next days' volume changes; 0 where luck explains it."""
+        was, now = (float(self._volumes(plan, name).sum()) for plan in (self.before, self.after))
+        return now - was if abs(now - was) > _HARDLY * max(was, now) else 0.0
+
+    def _dared(self, name: str) -> Iterator[str]:
+        """Say which risk arrives earliest now, where that differs."""
         was, now = (plan.levels.get(name) for plan in (self.before, self.after))
         if was is not None and now is not None and was != now and self.before.risk == self.after.risk:
-            bolder = "bolder" if now > was else "more cautious"
-            yield f"A {bolder} ramp arrives earliest: a throttled day in {in_100(now)} instead of {in_100(was)}."
+            yield f"The ramp that arrives earliest risks a throttled day with {in_100(now)}, before with {in_100(was)}."
 
     def _happened(self, name: str) -> Iterator[str]:
         """Say how the days between the two plans went."""
@@ -213,7 +222,10 @@ class Changes:
         if hit.any():
             days = [self.after.sender.start + timedelta(days=first + int(d)) for d in np.flatnonzero(hit)]
             more = f" and {len(days) - 1} more day{'s' * (len(days) != 2)}" if len(days) > 1 else ""
-            yield f"It was throttled on {day_text(days[0])}{more}."
+            yield f"Throttled on {day_text(days[0])}{more}."
+        elif (seen.sent[p, first:] > 0.0).any() and self._moves(name) > 0.0:
+            n = int((seen.sent[p, first:] > 0.0).sum())
+            yield f"{n} day{'s' * (n != 1)} with mail went well."
         sent = float(seen.sent[p, first:].sum())
         planned = self._planned_between(name, first, len(seen))
         if planned is not None and abs(sent - planned) > _HARDLY * max(sent, planned):
@@ -228,7 +240,7 @@ class Changes:
         return float(own[max(0, first + shift) : max(0, until + shift)].sum())
 
     def _believed(self, name: str) -> Iterator[str]:
-        """Say which beliefs moved, the most first."""
+        """Say which beliefs moved, the most important first."""
         both = [plan.forecast.beliefs for plan in (self.before, self.after)]
         if any(name not in beliefs.providers for beliefs in both):
             return
@@ -240,10 +252,10 @@ class Changes:
                 for beliefs in both
             )
             if high > low and abs(now - was) > _MOVED * (high - low):
-                found.append((abs(now - was) / (high - low), parameter, float(was), float(now)))
-        for _, parameter, was, now in sorted(found, key=lambda each: -each[0])[:_MOST_BELIEFS]:
-            title = PARAMETER_INFO[parameter].title
-            yield f"{title}: {_number(parameter, now)} is believed now, {_number(parameter, was)} before."
+                title, unit = PARAMETER_INFO[parameter].title.lower(), PARAMETER_INFO[parameter].unit
+                found.append(f"{title} {_said(float(was), float(now), unit)}")
+        if found:
+            yield f"Believed now: {', '.join(found[:_MOST_BELIEFS])}."
 
 
 def changes(before: Plan, after: Plan, alarms: Sequence[Alarm] = (), *, days: int = DAYS) -> Changes:
@@ -282,7 +294,23 @@ def _risk_text(risk: str | float) -> str:
     return f"'{risk}'" if isinstance(risk, str) else in_100(float(risk))
 
 
-def _number(parameter: str, value: float) -> str:
-    if parameter == "daily_growth":
-        return f"×{value:.2f}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
+def _said(was: float, now: float, unit: str) -> str:
+    """Say what a parameter's value has become.
+
+    Examples
+    --------
+    >>> _said(1.274, 1.151, "factor/day"), _said(0.28, 0.42, "chance/day")
+    ('×1.15 instead of ×1.27 a day', '42 % instead of 28 % a day')
+    >>> _said(1248.0, 199.0, "messages/day/IP")
+    '200 instead of 1,200 messages a day and IP'
+    """
+    if unit == "factor/day":
+        return f"×{now:.2f} instead of ×{was:.2f} a day"
+    if unit in _PER:
+        return f"{100.0 * now:.2g} % instead of {100.0 * was:.2g} % {_PER[unit]}"
+    new, old = (rounded(value) if value >= 10.0 else f"{value:.2g}" for value in (now, was))
+    return f"{new} instead of {old} {_UNITS.get(unit, unit)}"
+
+
+_PER = {"chance/day": "a day", "1/day": "a day", "1/hour": "an hour"}
+_UNITS = {"messages/day/IP": "messages a day and IP"}

@@ -92,8 +92,8 @@ class Plan:
     seed : int
     options : mapping
         How it was made: `scenarios` of the forecast; `drops` of each provider, `search_days`; `priors` of one's own and
-        `fixed` cells, where there are any; `risk_taken` by the days that happened, by provider, where the risk is a
-        number.
+        `fixed` cells, where there are any. Where days have happened, `seen_days` how many, and `risk_taken` by them, by
+        provider, of a risk that is a number.
     beliefs : Beliefs or None
         What it was planned on; None for the prior.
     """
@@ -234,7 +234,7 @@ class Plan:
     def holds_back(self) -> str | None:
         """Return the provider that reaches its target last, None where none is mailed or all start at the target."""
         days = quantiles(self.forecast.reached, self.forecast.weights, (0.5, 0.8, 0.9))
-        if not days.size or not (days > 0).any() or not self.schedule.total.any():
+        if not days.size or not (days > 0).any() or not self.schedule.total[:, self.n_seen :].any():
             return None
         if any(answer.name in OWN_LIMITS for answer in self.answers):
             return None  # the sender itself does; the answers say so
@@ -356,6 +356,8 @@ class Plan:
             forecast = Forecast.from_dict(data["forecast"])
             if forecast.reaction is None:
                 raise ValueError("it holds no reaction")
+            if data["options"].get("seen_days", 0) != forecast.n_seen:
+                raise ValueError("what was observed is missing, or of other days")
             return cls(
                 forecast.sender,
                 forecast.schedule,
@@ -427,6 +429,10 @@ def _checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
     checked = dict(options)
     if "priors" in checked:
         catalogue().changed(checked["priors"])
+    if "risk_taken" in checked:
+        checked["risk_taken"] = {str(name): float(share) for name, share in checked["risk_taken"].items()}
+        if not all(0.0 <= share < 1.0 for share in checked["risk_taken"].values()):
+            raise ValueError("a risk that was taken is no share")
     if "fixed" in checked:
         checked["fixed"] = {
             str(name): {date.fromisoformat(day).isoformat(): float(n) for day, n in days.items()}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import Priors, own_rows
 from planner.inputs.reaction import DEFAULT_REACTION, Reaction
 from planner.inputs.schedule import Schedule, decided_cells
@@ -162,6 +161,8 @@ def optimize(
         options["priors"] = own_rows(priors)
     if fixed:
         options["fixed"] = {name: {str(day): float(n) for day, n in days.items()} for name, days in fixed.items()}
+    if seen is not None:
+        options["seen_days"] = len(seen)
     if task.taken is not None:
         options["risk_taken"] = dict(zip(sender.provider_names, task.taken.tolist(), strict=True))
     return Plan(
@@ -181,11 +182,13 @@ def optimize(
 
 
 def warm_up() -> None:
-    """Compile the simulation and the optimizer, or read their machine code from the cache.
+    """Compile the simulation, the optimizer and the likelihood, or read their machine code from the cache.
 
     Later calls then start at once.
     """
     from planner.inputs.sender import Sender
+    from planner.learning.updating import calibrate
+    from planner.observing.observations import Observations
 
     tiny = {
         "audience": {"providers": {"gmail": 1}},
@@ -195,7 +198,10 @@ def warm_up() -> None:
         "domain": "used",
         "start": "2027-01-04",
     }
-    optimize(Sender.from_dict(tiny), scenarios=2)
+    sender = Sender.from_dict(tiny)
+    optimize(sender, scenarios=2)
+    ten = np.array([[10.0]])
+    calibrate(sender, Observations(("gmail",), (sender.start,), sent=ten, delivered=ten), scenarios=2)
 
 
 @dataclass(frozen=True)
@@ -240,7 +246,7 @@ def task_of(plan: Plan) -> Task:
     seen = seen_days(plan.sender, plan.observed)
     decided = decided_cells(plan.sender, cells, longest(plan.sender, seen))
     shares = plan.options.get("risk_taken")
-    taken = None if shares is None else np.array([shares[name] for name in plan.sender.provider_names])
+    taken = None if shares is None else np.array([shares.get(name, 0.0) for name in plan.sender.provider_names])
     return Task(plan.sender, plan.risk, plan.retry, plan.reaction, plan.seed, beliefs, priors, decided, seen, taken)
 
 
@@ -303,7 +309,7 @@ def longest(sender: Sender, seen: Seen | None = None) -> int:
     However many days have happened, some weeks are left.
     """
     n_seen = 0 if seen is None else len(seen)
-    most_days = min(MAX_DAYS, max(sender.horizon_limit(), n_seen + DAYS_LEFT)) if n_seen else sender.horizon_limit()
+    most_days = max(sender.horizon_limit(), n_seen + DAYS_LEFT) if n_seen else sender.horizon_limit()
     return most_days if sender.demand(most_days).any() else min(most_days, n_seen + 14)
 
 

@@ -17,6 +17,7 @@ from planner.vocabulary import ReplyCause
 # Scripts without spaces between words: each of their characters is a word.
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD = re.compile(rf"[{_CJK}]|[^\W\d_{_CJK}]++|\d++")
+_ASCII_WORD = re.compile(r"[a-z]++|\d++")
 _LETTER = re.compile(rf"[^\W_{_CJK}]")
 _GAP, _DIGITS = "…", "<n>"
 
@@ -134,7 +135,7 @@ def match(said: Said, asked: Matcher) -> Match:
     Among wordings the one with the most letters wins; a condition on a code that is met breaks ties.
     """
     text = said.text.lower()
-    words = frozenset(_WORD.findall(text))
+    words = frozenset((_ASCII_WORD if text.isascii() else _WORD).findall(text))
     near = _near(words, asked.client if said.speaker is Speaker.CLIENT else asked.server)
     best = next(_met(near, said, text), None)
     revealing = [phrase for phrase in near if phrase is not best and phrase.reveals] + _near(words, asked.marks)
@@ -159,7 +160,7 @@ def match(said: Said, asked: Matcher) -> Match:
 
 def _near(words: frozenset[str], index: dict[str, tuple[Phrase, ...]]) -> list[Phrase]:
     """Phrases all of whose words a text holds, the strongest first."""
-    near = [phrase for word in words if word in index for phrase in index[word] if phrase.needs <= words]
+    near = [phrase for word in words & index.keys() for phrase in index[word] if words.issuperset(phrase.needs)]
     if len(near) > 1:
         near.sort(key=_RANK, reverse=True)
     return near

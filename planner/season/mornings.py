@@ -319,6 +319,6 @@ def _doubts(
     yield from () if found is None else found.notes
     yield from seen.doubts(sender, day) if seen.days else ()
     if seen.n_problems:
-        first = f"; the first: {seen.problems[0]}" if seen.problems else ""
-        yield f"{whole(seen.n_problems)} line{'s' * (seen.n_problems != 1)} could not be read or be right{first}"
+        first = f" The first: {seen.problems[0]}" if seen.problems else ""
+        yield f"{whole(seen.n_problems)} problem{'s' * (seen.n_problems != 1)} in what was brought in.{first}"
     yield from () if believed is None else believed.warnings

@@ -138,7 +138,7 @@ class Morning:
         )
         parts = [
             f"{self.name}, day {self.day_number}: {whole(self.messages)} messages today",
-            trouble or "no trouble",
+            trouble or "no alarm",
         ]
         return f"{', '.join(parts)}. {self.plan.headline()}{self._moved()}"
 

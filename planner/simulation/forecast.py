@@ -322,6 +322,8 @@ class Forecast:
         if self.reached_by_all.max() < self.n_seen:
             return f"{target} {per} was reached on {day_text(self.days[int(middle)])}."
         text = f"{target} {per} by {day_text(self.days[int(middle)])}"
+        if low == high:
+            return f"{text}, 8 times in 10 on that very day."
         if np.isfinite(high):
             return f"{text}, 8 times in 10 between {self._short(low)} and {self._short(high)}."
         late = in_100(float(self.weights @ ~np.isfinite(self.reached_by_all)))

@@ -128,9 +128,10 @@ class Inputs(NamedTuple):
     `ceiling` (P, D) messages; `opens` (P,) day from which the provider takes mail; `mix` (P, D, G)
     shares; `complaint_rate`,
     `hard_bounce_rate` (P, G); `pace` (P, n) cumulative shares; `target` (P,) messages;
-    `stage_volume`, `stage_day` (P, D), `n_stages` (P,); `reaction` (7,), empty without one; the tables of
-    `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at attempt k. The first days
-    may have happened: `seen` (P, H, N_ROWS) their counts, `seen_complaint_rate` (P, H); H is 0 where none has.
+    `stage_volume`, `stage_day` (P, D), `n_stages`, `first_stage` (P,), the one to begin with; `reaction` (7,), empty
+    without one; the tables of `backoff.Backoff`; `early` (S, P, A) chance that greylisted mail is still too early at
+    attempt k. The first days may have happened: `seen` (P, H, N_ROWS) their counts, `seen_complaint_rate` (P, H); H is
+    0 where none has.
     """
 
     world: Any
@@ -147,6 +148,7 @@ class Inputs(NamedTuple):
     stage_volume: Any
     stage_day: Any
     n_stages: Any
+    first_stage: Any
     reaction: Any
     attempts: Any
     class_of_cause: Any

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from planner.errors import InputError
-from planner.inputs.calendars import MAX_DAYS
 from planner.inputs.catalogue import catalogue
 from planner.observing.observations import Observations
 from planner.simulation import layout
@@ -22,6 +21,9 @@ from planner.vocabulary import Bools, Cause, Floats, agreeing, whole
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
+
+MOST_DAYS = 365
+"""Days that may have happened."""
 
 _CAUSES = tuple(Cause)
 _TROUBLE = [_CAUSES.index(cause) for cause in (Cause.LIMIT, Cause.PENALTY, Cause.REPUTATION)]
@@ -59,6 +61,18 @@ class Seen:
         """Days that went wrong, (P, days) bool array; see `wrong_days_of`."""
         return wrong_days_of(self.sent, self.rows[layout.FIRST_TROUBLE])
 
+    def climbed(self) -> Floats:
+        """What was sent on the last days in a row that went well, (P, days) float array; 0 on all others."""
+        with_mail, wrong = self.sent > 0.0, self.wrong_days()
+        climbed = np.zeros_like(self.sent)
+        for p in range(len(climbed)):
+            well = np.flatnonzero(with_mail[p] & ~wrong[p])
+            if len(well):
+                before = np.flatnonzero(wrong[p, : well[-1]])
+                days = well[well > (before[-1] if len(before) else -1)]
+                climbed[p, days] = self.sent[p, days]
+        return climbed
+
     def first(self, n_days: int) -> Seen:
         """Return the first days only."""
         return self if n_days >= len(self) else Seen(self.rows[:, :, :n_days], self.complaint_rate[:, :n_days])
@@ -89,7 +103,7 @@ def seen_days(sender: Sender, observed: Observations | None) -> Seen | None:
     Raises
     ------
     InputError
-        If the observations are none, or reach beyond what can be planned.
+        If the observations are none, or of more than a year.
     """
     if observed is None:
         return None
@@ -100,9 +114,11 @@ def seen_days(sender: Sender, observed: Observations | None) -> Seen | None:
     n_days = int(known[-1]) + 1 if len(known) else 0
     if n_days == 0:
         return None
-    if n_days >= MAX_DAYS:
-        text = f"The last observed day is {mine.days[n_days - 1]}, {whole(n_days)} days from the start {sender.start}."
-        raise InputError(f"{text} The planner looks {MAX_DAYS} days ahead: check the years, or move the start.")
+    if n_days > MOST_DAYS:
+        text = (
+            f"The last observed day, {mine.days[n_days - 1]}, is number {whole(n_days)} from the start {sender.start}."
+        )
+        raise InputError(f"{text} A warmup has {MOST_DAYS} at most: check the years, or move the start.", field="start")
     return _filled_in(sender, mine.until(mine.days[n_days - 1]), mine.notes[len(observed.notes) :])
 
 

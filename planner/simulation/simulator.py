@@ -221,11 +221,11 @@ class Run:
         n_days = total.shape[1]
         demand = sender.demand(n_days)
         seen = None if self.seen is None else self.seen.first(n_days)
-        n_seen = 0 if seen is None else len(seen)
         if seen is not None and mix.shape[2] == len(sender.audience.segments):  # whom an unplanned day's mail went to
-            unplanned = (total[:, :n_seen] == 0.0)[:, :, None]
-            mix[:, :n_seen] = np.where(unplanned, sender.mix(seen.sent), mix[:, :n_seen])
-        stages, stage_days, n_stages, dips = stages_of(total, demand, n_seen)
+            unplanned = (total[:, : len(seen)] == 0.0)[:, :, None]
+            mix[:, : len(seen)] = np.where(unplanned, sender.mix(seen.sent), mix[:, : len(seen)])
+        climbed = np.zeros((len(total), 0)) if seen is None else seen.climbed()
+        stages, stage_days, n_stages, first_stage, dips = stages_of(total, demand, climbed)
         segments = sender.audience.segments
         single = mix.shape[2] != len(segments)
         rates = np.array([[s.complaint_rate, s.hard_bounce_rate] for s in segments])
@@ -247,6 +247,7 @@ class Run:
             stage_volume=stages,
             stage_day=stage_days,
             n_stages=n_stages,
+            first_stage=first_stage,
             reaction=np.zeros(0) if reaction is None else reaction.to_array(),
             early=self._early,
             seen=np.zeros((len(total), 0, layout.N_ROWS)) if seen is None else seen.rows.transpose(1, 2, 0),
@@ -371,26 +372,32 @@ def opening_days(sender: Sender, n_days: int) -> Any:
     )
 
 
-def stages_of(total: Floats, demand: Floats, n_seen: int = 0) -> tuple[Floats, Any, Any, Floats]:
-    """Return what a reaction steps through, see `layout.Inputs`.
+def stages_of(total: Floats, demand: Floats, climbed: Floats | None = None) -> tuple[Floats, Any, Any, Any, Floats]:
+    """Return what a reaction steps through, and the stage it begins with; see `layout.Inputs`.
 
     A stage is the running maximum of the schedule over its days with mail up to its largest, and the day that set it.
-    Where the schedule dips below that maximum though the demand would not, the dip is a ceiling. The first `n_seen`
-    days have happened: they are no stages.
+    Where the schedule dips below that maximum though the demand would not, the dip is a ceiling. The first days may
+    have happened: `climbed` (providers, days) holds what went well of them, see `Seen.climbed`. As far as that lies
+    below the first day that is left, these are the stages to fall back to.
     """
     n_providers, n_days = total.shape
-    total = np.where(np.arange(n_days) < n_seen, 0.0, total)
+    n_seen = 0 if climbed is None else climbed.shape[1]
+    steps = total.copy()
+    if climbed is not None and n_seen:
+        ahead = total[:, n_seen:]
+        next_one = np.take_along_axis(ahead, (ahead > 0.0).argmax(axis=1)[:, None], axis=1) if n_days > n_seen else 0.0
+        steps[:, :n_seen] = np.where(climbed < next_one, climbed, 0.0)
     stages = np.zeros((n_providers, n_days))
     days = np.zeros((n_providers, n_days), dtype=np.int64)
     counts = np.zeros(n_providers, dtype=np.int64)
     for p in range(n_providers):
-        sent = np.flatnonzero(total[p] > 0.0)
-        highest = np.maximum.accumulate(total[p, sent])
+        sent = np.flatnonzero(steps[p] > 0.0)
+        highest = np.maximum.accumulate(steps[p, sent])
         if len(sent):  # at the last volume the climb is over: a step back from there must be one
             counts[p] = int(np.argmax(highest >= highest[-1])) + 1
         stages[p, : len(sent)] = highest
-        sets = np.where(total[p, sent] >= highest, np.arange(len(sent)), 0)
+        sets = np.where(steps[p, sent] >= highest, np.arange(len(sent)), 0)
         days[p, : len(sent)] = sent[np.maximum.accumulate(sets)] if len(sent) else 0
-    highest = np.maximum.accumulate(total, axis=1)
-    dips = total < np.minimum(highest, demand) * (1.0 - 1e-9) - 0.5
-    return stages, days, counts, np.where(dips, total, np.inf)
+    highest = np.maximum.accumulate(steps, axis=1)
+    dips = steps < np.minimum(highest, demand) * (1.0 - 1e-9) - 0.5
+    return stages, days, counts, (steps[:, :n_seen] > 0.0).sum(axis=1), np.where(dips, steps, np.inf)

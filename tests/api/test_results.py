@@ -27,6 +27,12 @@ SENDER = wp.Sender.from_dict(
         "start": "2027-01-11",
     }
 )
+SEEN = wp.Observations(
+    ("gmail", "yahoo"),
+    SENDER.dates(2),
+    sent=np.array([[100.0, 200.0], [90.0, 400.0]]),
+    delivered=np.array([[100.0, 199.0], [90.0, 310.0]]),
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +41,24 @@ def results():
         patch.setattr(planning, "N_FIT", 20)
         patch.setattr(planning, "N_CHOOSE", 20)
         plan = wp.optimize(SENDER, seed=2, scenarios=20)
+        days = plan.schedule.dates[:3]
+        sent = plan.schedule.total[:, :3]
+        seen = wp.Observations(("gmail", "yahoo"), days, sent=sent, delivered=np.floor(0.98 * sent))
+        beliefs = wp.draw(SENDER, 30, 4).resampled(20, 1)
+        again = wp.optimize(SENDER, seed=2, scenarios=20, risk=0.2, beliefs=beliefs, observed=seen, retry=plan.retry)
     table = wp.published("onesignal", SENDER, len(plan.schedule.dates))
     return {
         "plan": plan,
+        "replanned": again,
         "forecast": wp.simulate(SENDER, plan.schedule, scenarios=20, seed=1),
         "believed": wp.simulate(SENDER, table, beliefs=wp.draw(SENDER, 10).resampled(12, 4), seed=1),
         "comparison": wp.compare(SENDER, {"ours": plan, "OneSignal": table}, scenarios=20, seed=1),
         "retries": wp.advise_retries(SENDER, table, scenarios=4, seed=1),
+        "calibration": wp.calibrate(SENDER, SEEN, scenarios=20, seed=1),
     }
 
 
-@pytest.fixture(params=["plan", "forecast", "believed", "comparison", "retries"])
+@pytest.fixture(params=["plan", "replanned", "forecast", "believed", "comparison", "retries", "calibration"])
 def result(request, results):
     return results[request.param]
 
@@ -55,6 +68,7 @@ PLOTS = {
     wp.Forecast: ("injected", "delivered", "p_421", "deferred", "delay"),
     wp.Comparison: (None,),
     wp.RetryAdvice: (None,),
+    wp.Calibration: (None, "yahoo"),
 }
 
 
@@ -119,7 +133,7 @@ def test_assumptions_have_source_and_confidence(result):
 
 
 def test_results_come_back_from_files(results, tmp_path):
-    for name in ("plan", "forecast", "retries"):
+    for name in ("plan", "forecast", "retries", "calibration"):
         path = tmp_path / f"{name}.json"
         results[name].save(path)
         assert type(results[name]).load(path).to_json() == results[name].to_json()

@@ -16,6 +16,7 @@ from planner.simulation import kernel
 from tests.oracle import event_simulation
 from tests.oracle.compiled_loop import run_loop
 from tests.oracle.scenarios import DETERMINISTIC, VARIED, Case
+from tests.oracle.seen_runs import observed
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "data/examples").glob("*.yaml"))
@@ -58,6 +59,21 @@ def test_the_twin_counts_like_the_kernel_on_real_senders(c_loop, example: str, r
                 sender, schedule, retry, reaction=reaction, scenarios=4, slot_minutes=slot_minutes
             )
         )
+        twin.assert_same(twin.run(kernel.run_chunk, inputs), twin.run(c_loop, inputs))
+
+
+@pytest.mark.parametrize("overflow", ["skip", "spread", "hold"])
+def test_the_twin_counts_like_the_kernel_after_days_that_happened(c_loop, overflow: str):
+    sender = wp.Sender.load(ROOT / "data/examples/newsletter.yaml").changed({"overflow": overflow})
+    schedule = wp.published("onesignal", sender, 40)
+    seen = observed(wp.simulate(sender, schedule, scenarios=1, seed=2), 0, 13)
+    for reaction in (None, wp.Reaction()):
+        inputs = twin.asked(
+            lambda reaction=reaction: wp.simulate(
+                sender, schedule, RESTING, reaction=reaction, scenarios=8, seed=1, observed=seen
+            )
+        )
+        assert inputs.seen.any()
         twin.assert_same(twin.run(kernel.run_chunk, inputs), twin.run(c_loop, inputs))
 
 

@@ -12,6 +12,7 @@ import planner as wp
 from planner.optimizer import referee
 from planner.optimizer.envelope import nested_ramps
 from planner.simulation import layout
+from planner.simulation.seen import seen_days
 from planner.vocabulary import Cause
 from tests.certificates.worlds import known, remembered, sender, tolerated
 
@@ -95,6 +96,34 @@ def test_the_simulation_defers_nothing_on_the_ramp_and_something_above_it(case):
         if more[day] < 1.1 * ramp[day] and more[day] - ramp[day] < 1:
             continue  # the demand itself is hardly more
         assert limit_deferrals(mailer, beliefs, more)[day] > 0.0, f"day {day}"
+
+
+@pytest.mark.parametrize("n_seen", [1, 9, 23])
+def test_after_days_that_went_as_planned_the_ramp_is_the_same(case, n_seen):
+    beliefs, mailer, nested = case
+    sent = nested.volume[0, :n_seen]
+    seen = seen_days(mailer, wp.Observations(("gmail",), mailer.dates(n_seen), sent=[sent], delivered=[sent]))
+    again = referee.ramps(mailer, beliefs, N_DAYS, seen=seen)[0]
+    assert again.volume[0].tolist() == nested.volume[0].tolist()
+    assert again.binding[0, n_seen:].tolist() == nested.binding[0, n_seen:].tolist()
+
+
+@pytest.mark.parametrize("share", [0.3, 1.3])
+def test_after_days_that_went_otherwise_the_limiter_defers_nothing_either(case, share):
+    beliefs, mailer, nested = case
+    n_seen = 9
+    sent = np.floor(share * nested.volume[0, :n_seen])
+    observed = wp.Observations(("gmail",), mailer.dates(n_seen), sent=[sent], delivered=[sent])
+    again = referee.ramps(mailer, beliefs, N_DAYS, seen=seen_days(mailer, observed))[0]
+    ramp = again.volume[0]
+    assert ramp[:n_seen].tolist() == sent.tolist()
+    schedule = wp.Schedule(("gmail",), ("all",), mailer.dates(N_DAYS), ramp[None, None, :])
+    forecast = wp.simulate(mailer, schedule, beliefs=beliefs, observed=observed)
+    assert forecast.deferred[0, 0, :, forecast.causes.index(Cause.LIMIT)].sum() == 0.0
+    held = ramp[n_seen:] < mailer.demand(N_DAYS)[0, n_seen:]
+    assert (held & (again.binding[0, n_seen:] < 0)).sum() == 0
+    if share < 1.0:  # less was established
+        assert (ramp <= nested.volume[0] + 1.0).all()
 
 
 # --- small cases by brute force

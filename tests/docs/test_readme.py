@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "WARMUP_SEASONS": str(folder / "seasons")}
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
@@ -66,10 +66,15 @@ def test_commands_in_their_order(folder: Path) -> None:
         "diagnose",
         "draw",
         "schedules",
+        "observe",
+        "alarms",
+        "calibrate",
+        "replan",
+        "seasons",
     }
     for line in commands():
         assert run(folder, "-m", "planner", *line[1:])
-    for name in ("newsletter.plan.json", "ramp.csv", "cautious.json", "mine.yaml", "domains.csv"):
+    for name in ("newsletter.plan.json", "ramp.csv", "cautious.json", "mine.yaml", "domains.csv", "today.csv"):
         assert (folder / name).stat().st_size > 0
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import planner as wp
 from planner.observing.logs import reading
 from planner.observing.logs.queue import Queue
-from planner.observing.logs.replies import worded
+from planner.observing.logs.replies import Replies
 from planner.observing.logs.tally import N_DELAYS, delay_bin, delay_of
 
 LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
@@ -115,8 +115,8 @@ def test_every_message_has_one_first_attempt_and_one_end(whole, name: str) -> No
         if "attempts" in row:
             assert row["attempts"] == row["delivered"] + row["deferred"] + row["hard_bounced"] + row["blocked"]
         ends = row["delivered"] + row["hard_bounced"] + row["blocked"] + row["expired"]
-        # Postfix gave up one message to an unreachable host without having tried it once
-        assert ends - row["sent"] == (name == "postfix-out.log" and provider == "other")
+        # messages to a host that is never there may be given up without having been tried once
+        assert ends == row["sent"] or (provider == "other" and row["sent"] < ends <= row["sent"] + row["expired"])
         assert row["first_deferred"] <= min(row["deferred"], row["sent"])
 
 
@@ -125,7 +125,8 @@ def test_every_message_has_one_first_attempt_and_one_end(whole, name: str) -> No
 )
 def test_the_queue_agrees_with_a_plain_one_and_stays_small(steps: list[tuple[int, int, str]], most: int) -> None:
     queue, plain, tried = Queue(most), {}, set()
-    for message, recipient, step in steps:
+    for number, recipient, step in steps:
+        message = f"message {number}"
         key = (message, recipient)
         if step == "d":
             assert queue.defer(message, recipient, 7) == (key not in tried) or queue.forgotten
@@ -149,7 +150,7 @@ def test_the_queue_agrees_with_a_plain_one_and_stays_small(steps: list[tuple[int
 
 @given(st.text(max_size=300))
 def test_wordings_hold_no_address(text: str) -> None:
-    assert "@" not in worded(text)
+    assert "@" not in Replies().wording(text)
 
 
 @given(st.floats(0, 1e9))

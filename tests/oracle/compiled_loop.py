@@ -63,7 +63,7 @@ def run_loop(
     row = world_row(world, slot_seconds)
     delays = np.array([row[layout.W_GREYLISTING_DELAY_SECONDS]])
     early = backoff.still_early(policy_of(policy), delays, table.nominal.shape[2])
-    stage_volume, stage_day, n_stages, ceiling = stages_of(total, demand)
+    stage_volume, stage_day, n_stages, first_stage, ceiling = stages_of(total, demand)
     rules = np.zeros(0)
     if reacting is not None:
         rules = np.array(
@@ -93,6 +93,7 @@ def run_loop(
         stage_volume=stage_volume,
         stage_day=stage_day,
         n_stages=n_stages,
+        first_stage=first_stage,
         reaction=rules,
         early=np.tile(early[:, None, :], (runs, 1, 1)),
         seen=np.zeros((1, 0, layout.N_ROWS)),

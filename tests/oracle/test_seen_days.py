@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from planner.simulation.simulator import Run, policies_of, worlds
 from tests.certificates.worlds import known
 from tests.oracle.seen_runs import observed
 
+EXAMPLES = Path(__file__).parents[2] / "data/examples"
 SENDER = wp.Sender.from_dict(
     {
         "audience": {
@@ -164,6 +167,17 @@ def test_the_books_balance_over_midnight_of_today() -> None:
         np.testing.assert_array_equal(before + again.injected, ends + again.queued)
 
 
+def test_counted_causes_tell_nearly_all_wrong_days_and_no_others() -> None:
+    sender = wp.Sender.load(EXAMPLES / "newsletter.yaml")
+    schedule = wp.published("onesignal", sender, N_DAYS)
+    forecast = wp.simulate(sender, schedule, reaction=wp.Reaction(), scenarios=200, seed=3)
+    true = forecast.wrong_days()
+    told = np.array([seen_days(sender, observed(forecast, s, N_DAYS)).wrong_days() for s in range(len(true))])
+    assert true.sum() > 40
+    assert (true & ~told).sum() <= 0.05 * true.sum()
+    assert (told & ~true).sum() <= 0.05 * true.sum()
+
+
 def test_the_reaction_begins_on_the_first_day_left() -> None:
     beliefs = known(SENDER.provider_names, 1, cold_allowance=1e6)  # nothing is ever refused
     schedule = wp.published("onesignal", SENDER, N_DAYS)
@@ -171,6 +185,34 @@ def test_the_reaction_begins_on_the_first_day_left() -> None:
     forecast = wp.simulate(SENDER, schedule, reaction=wp.Reaction(), beliefs=beliefs, observed=trouble)
     assert forecast.wrong_days()[0, 0, 0]
     np.testing.assert_array_equal(forecast.injected[0, :, N_SEEN:], schedule.total[:, N_SEEN:])
+
+
+def test_a_reacting_run_that_went_well_goes_on_as_before() -> None:
+    volume = np.tile(np.floor(120 * 1.35 ** np.arange(N_DAYS)), (2, 1))
+    schedule = wp.Schedule(SENDER.provider_names, ("all",), SENDER.dates(N_DAYS), volume[:, None, :])
+    beliefs = known(SENDER.provider_names, 6, **QUIET, penalty_chance=0.5, penalty_hours=3.0)
+    whole = wp.simulate(SENDER, schedule, SHORT, reaction=wp.Reaction(), beliefs=beliefs, seed=4)
+    n_seen = 6
+    assert not whole.wrong_days()[:, :, :n_seen].any()
+    assert whole.wrong_days()[:, :, n_seen:].any(axis=2).all()
+    for s in range(len(beliefs)):
+        seen = observed(whole, s, n_seen)
+        again = wp.simulate(SENDER, schedule, SHORT, reaction=wp.Reaction(), beliefs=beliefs, seed=4, observed=seen)
+        np.testing.assert_allclose(again.rows[:, s, :, n_seen:], whole.rows[:, s, :, n_seen:], rtol=1e-9)
+
+
+def test_trouble_today_falls_back_to_what_went_well() -> None:
+    beliefs = known(SENDER.provider_names, 1, cold_allowance=100.5, hourly_share=1.0, reputation_sensitivity=0.0)
+    sent = np.array([[50.0, 90.0, 400.0, 60.0, 80.0], [50.0, 90.0, 40.0, 60.0, 80.0]])
+    blocked = np.where(sent == 400.0, 200.0, 0.0)
+    seen = wp.Observations(SENDER.provider_names, SENDER.dates(5), sent=sent, delivered=sent - blocked, blocked=blocked)
+    volume = np.concatenate([sent, np.full((2, 3), 4_000.0)], axis=1)
+    schedule = wp.Schedule(SENDER.provider_names, ("all",), SENDER.dates(8), volume[:, None, :])
+    forecast = wp.simulate(
+        SENDER, schedule, SHORT, reaction=wp.Reaction(back_stages=0.0), beliefs=beliefs, observed=seen
+    )
+    # at the first provider the days since the one that was throttled count, at the other one all of them
+    assert forecast.injected[0, :, 5:7].tolist() == [[4_000, 80], [4_000, 90]]
 
 
 def test_held_mail_that_went_out_waits_no_longer() -> None:

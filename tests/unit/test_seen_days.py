@@ -83,7 +83,7 @@ def test_only_observations_are_observations(wrong):
 
 def test_days_beyond_all_plans_are_refused():
     with pytest.raises(wp.InputError, match="check the years"):
-        seen(sent=[1.0] * 800, delivered=[1.0] * 800)
+        seen(sent=[1.0] * 366, delivered=[1.0] * 366)
 
 
 # --- what became of the mail

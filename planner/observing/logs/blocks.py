@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
-from typing import BinaryIO, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
-from planner.errors import InputError, PlannerError
+from planner.errors import InputError
 from planner.observing.logs.sources import Source
 
 SIZE = 1 << 20
@@ -17,6 +18,7 @@ TOO_LONG = "line longer than a megabyte"
 DAMAGED = "packed file is damaged or cut off: the rest is lost"
 
 _SIGNATURE = 1 << 12
+_FEW = 1 << 11
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FOREIGN = {b"PK\x03\x04": "a zip or Excel file", b"BZh": "a bzip2 file", b"\xfd7zXZ": "an xz file", b"%PDF": "a PDF"}
 
@@ -138,15 +140,20 @@ def feed(source: Source) -> Iterator[Feed]:
     Raises
     ------
     InputError
-        When it is no text.
-    PlannerError
-        When it is packed in a way that needs a package which is not there.
+        When it cannot be opened, is no text, or is packed in a way that nothing here can unpack.
     """
     if source.stream is not None:
         yield Feed(source.name, _pieces(source.name, source.stream, SIZE))
     elif source.path is not None:
-        with source.path.open("rb") as file:
+        with _opened(source.path, source.name) as file:
             yield Feed(source.name, _pieces(source.name, file, SIZE))
+
+
+def _opened(path: Path, name: str) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"It cannot be opened: {error.strerror}. Ask for the right to read it.", file=name) from None
 
 
 def signature(source: Source) -> bytes:
@@ -154,7 +161,7 @@ def signature(source: Source) -> bytes:
     if source.path is None:
         return b""
     head = b""
-    with source.path.open("rb") as file, suppress(_Damaged, InputError, PlannerError):
+    with suppress(_Damaged, InputError), _opened(source.path, source.name) as file:
         for piece, _ in _pieces(source.name, file, 1 << 14):
             head += piece
             if len(head) >= _SIGNATURE:
@@ -224,25 +231,39 @@ def _gzip(name: str, file: _Counted, size: int) -> Iterator[bytes]:
 
 
 def _zstd(name: str, file: _Counted, size: int) -> Iterator[bytes]:
-    opened, error = _zstd_of_this_python(name, file)
-    try:
-        while piece := opened.read(size):
-            yield piece
-    except (error, EOFError):
-        raise _Damaged from None
+    new, error = _zstd_of_this_python(name)
+    unpacker, inside, plain = new(), False, b""
+    while raw := file.read(size):
+        for at in range(0, len(raw), _FEW):  # few bytes at a time: a hostile frame holds 30,000 times as many
+            rest = raw[at : at + _FEW]
+            try:
+                while rest:
+                    plain += unpacker.decompress(rest)
+                    inside, rest = not unpacker.eof, unpacker.unused_data if unpacker.eof else b""
+                    if not inside:
+                        unpacker = new()
+            except error:
+                yield plain
+                raise _Damaged from None
+            if len(plain) >= SIZE:
+                yield plain
+                plain = b""
+    if plain:
+        yield plain
+    if inside:
+        raise _Damaged
 
 
-def _zstd_of_this_python(name: str, file: _Counted) -> tuple[BinaryIO, type[Exception]]:
+def _zstd_of_this_python(name: str) -> tuple[Callable[[], Any], type[Exception]]:
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore] # Python 3.14 and later
     except ImportError:
         pass
     else:
-        return zstd.ZstdFile(file), zstd.ZstdError
+        return zstd.ZstdDecompressor, zstd.ZstdError
     try:
         import zstandard
     except ImportError:
         remedy = "Unpack it with `unzstd`, or install a package that can: pip install zstandard."
-        raise PlannerError(f"{name} is packed with zstd, which this Python cannot read. {remedy}") from None
-    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return reader, zstandard.ZstdError
+        raise InputError(f"It is packed with zstd, which this Python cannot read. {remedy}", file=name) from None
+    return lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError

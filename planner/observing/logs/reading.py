@@ -1,11 +1,10 @@
-"""`read_log` and `study_log`: from the files of a log to counts by provider and day, hour by hour, and delays."""
+"""`read_log` and `study_log`: which files, in which format, in which order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +14,6 @@ from zoneinfo import ZoneInfo
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.fields import unknown
-from planner.inputs.provider_names import OTHER
 from planner.observing.logs.blocks import Feed, feed, signature
 from planner.observing.logs.formats import (
     exchange,
@@ -33,30 +31,16 @@ from planner.observing.logs.formats.base import Reader
 from planner.observing.logs.queue import Queue
 from planner.observing.logs.replies import Replies
 from planner.observing.logs.sources import Source, group_of, sources
-from planner.observing.logs.stamps import Clock, day_of
-from planner.observing.logs.tally import (
-    BLOCKED,
-    COMPLAINTS,
-    DEFERRED,
-    DELIVERED,
-    EXPIRED,
-    HARD_BOUNCED,
-    N_CAUSES,
-    SENT_APART,
-    Tally,
-    delay_of,
-)
-from planner.observing.observations import Observations, Problem
-from planner.observing.rows import CAUSES, COLUMNS, MAX_DAYS
+from planner.observing.logs.stamps import Clock
+from planner.observing.logs.study import LogStudy, studied
+from planner.observing.logs.tally import Tally
+from planner.observing.observations import Observations
 from planner.vocabulary import whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from planner.inputs.sender import Sender
 
-_SAMPLE_LINES = 2_000
-_EPOCH = datetime(1970, 1, 1)
+_SAMPLE_LINES = 20_000
 
 
 @dataclass(frozen=True)
@@ -81,54 +65,6 @@ _FORMATS = {
 }
 
 Progress = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class LogStudy:
-    """What a log tells.
-
-    Attributes
-    ----------
-    observations : Observations
-        Counts by provider and day; what could not be read; how it was read.
-    formats : tuple of str
-        What the files were read as.
-    """
-
-    observations: Observations
-    formats: tuple[str, ...]
-    _hours: dict[tuple[str, int], dict[str, float]]
-    _delays: dict[tuple[str, int], tuple[int, ...]]
-
-    def hours(self) -> pd.DataFrame:
-        """Counts by hour: a row per provider and hour with any mail, columns hour, provider, the counts."""
-        import pandas as pd
-
-        rows = [
-            {"hour": _EPOCH + timedelta(hours=hour), "provider": provider, **counts}
-            for (provider, hour), counts in sorted(self._hours.items(), key=lambda item: (item[0][1], item[0][0]))
-        ]
-        return pd.DataFrame(rows, columns=["hour", "provider", *COLUMNS])
-
-    def delays(self) -> pd.DataFrame:
-        """How long delivered messages were under way, from hand-over to acceptance.
-
-        A row per provider and day: date, provider, delivered (those whose delay the log tells), and the seconds below
-        which half, nine tenths and 99 in 100 of them lie, exact to a quarter.
-        """
-        import pandas as pd
-
-        rows = [
-            {
-                "date": pd.Timestamp(day_of(24 * day)),
-                "provider": provider,
-                "delivered": sum(bins),
-                **{f"within_{share}": _quantile(bins, share / 100) for share in (50, 90, 99)},
-            }
-            for (provider, day), bins in sorted(self._delays.items(), key=lambda item: (item[0][1], item[0][0]))
-        ]
-        names = ["date", "provider", "delivered", "within_50", "within_90", "within_99"]
-        return pd.DataFrame(rows, columns=names)
 
 
 def read_log(
@@ -190,12 +126,9 @@ def study_log(
     tally = Tally(catalogue(), Clock(zone, written_in), among, Replies())
     found = list(sources(source))
     kept = _once(found) if len(found) > 1 else found
-    notes = [f"{whole(len(found) - len(kept))} files hold what another one holds too, and were left out."] * (
-        len(kept) < len(found)
-    )
     formats: dict[str, list[str]] = {}
     not_known: list[set[str]] = []
-    ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None))
+    ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None), len(found) == 1)
     for _, group in groupby(kept, key=lambda one: group_of(one.name)):
         not_known += _read_group(list(group), format, year, tally, ledger, formats)
     if not formats:
@@ -203,7 +136,8 @@ def study_log(
         raise InputError(
             f"None of the formats fits the first lines. Name it with format=…: {names}.", file=found[0].name
         )
-    return _study(tally, formats, set[str]().union(*not_known), notes, ledger)
+    notes = [*_read_as(formats), *_left_out(len(found) - len(kept), ledger)]
+    return studied(tally, tuple(formats), set[str]().union(*not_known), notes)
 
 
 @dataclass
@@ -212,6 +146,8 @@ class _Ledger:
 
     total: int
     progress: Progress
+    alone: bool
+    """There is one file only."""
     done: int = 0
     strangers: int = 0
     queued: int = 0
@@ -248,16 +184,20 @@ def _read_group(
     tally.clock.begin(year, group[0].latest)
     readers: dict[str, Reader] = {}
     for source in group:
-        with feed(source) as opened:
-            found = name or _recognised(opened.head)
-            if found is None:
-                ledger.strangers += 1
-            else:
-                form = _FORMATS[found]
-                if found not in readers:
-                    readers[found] = form.reader(tally)
-                formats.setdefault(found, []).append(source.name)
-                _read(opened, form, readers[found], tally, ledger)
+        try:
+            with feed(source) as opened:
+                found = name or _recognised(opened.head)
+                if found is None:
+                    ledger.strangers += 1
+                else:
+                    if found not in readers:
+                        readers[found] = _FORMATS[found].reader(tally)
+                    formats.setdefault(found, []).append(source.name)
+                    _read(opened, _FORMATS[found].whole_lines, readers[found], tally, ledger)
+        except InputError as error:
+            if ledger.alone:
+                raise
+            tally.problem(error.message, partial(_place, source.name, 0))  # one file of many: the others are read
         ledger.done += source.size
     ledger.queued += sum(1 if isinstance(held, int) else len(held) for held in tally.queue.messages.values())
     ledger.forgotten += tally.queue.forgotten
@@ -272,8 +212,8 @@ def _recognised(head: bytes) -> str | None:
     return best if scores[best] else None
 
 
-def _read(opened: Feed, form: _Format, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
-    for block in opened.whole_lines() if form.whole_lines else opened.pieces():
+def _read(opened: Feed, whole_lines: bool, reader: Reader, tally: Tally, ledger: _Ledger) -> None:
+    for block in opened.whole_lines() if whole_lines else opened.pieces():
         for kind, line in block.problems:
             tally.problem(kind, partial(_place, block.file, line))
         if block.text:
@@ -286,119 +226,24 @@ def _place(file: str, line: int) -> tuple[str, int]:
     return file, line
 
 
-# --- the result
-
-
-def _study(
-    tally: Tally, formats: dict[str, list[str]], not_known: set[str], notes: list[str], ledger: _Ledger
-) -> LogStudy:
-    cells: dict[tuple[str, int], dict[str, float]] = {}
-    for hour, row in tally.hours.items():
-        for number, cell in row.items():
-            cells[tally.providers[number], hour] = _counts(cell, not_known)
-    problems, n_problems = _problems(tally)
-    said = [*_read_as(formats), *notes, *_notes(tally, ledger)]
-    observed = _by_day(cells, problems, n_problems, said, tally.among or (OTHER,))
-    delays = {
-        (tally.providers[number], day): tuple(bins) for day, row in tally.delays.items() for number, bins in row.items()
-    }
-    return LogStudy(observed, tuple(formats), cells, delays)
-
-
-def _counts(cell: list[int], not_known: set[str]) -> dict[str, float]:
-    first = {place: cell[place] for place in range(0, EXPIRED, 2)}
-    both = {place: cell[place] + cell[place + 1] for place in range(0, EXPIRED, 2)}
-    by_cause = [both[DEFERRED + 2 * i] for i in range(N_CAUSES)]
-    counts = {
-        "sent": sum(first.values()) + cell[SENT_APART],
-        "attempts": sum(both.values()),
-        "delivered": both[DELIVERED],
-        "deferred": sum(by_cause),
-        "first_deferred": sum(first[DEFERRED + 2 * i] for i in range(N_CAUSES)),
-        "hard_bounced": both[HARD_BOUNCED],
-        "blocked": both[BLOCKED],
-        "expired": cell[EXPIRED],
-        "complaints": cell[COMPLAINTS],
-        **{f"deferred_{cause}": count for cause, count in zip(CAUSES, by_cause, strict=True)},
-    }
-    return {name: float(count) for name, count in counts.items() if name not in not_known}
-
-
-def _by_day(
-    hours: dict[tuple[str, int], dict[str, float]],
-    problems: list[Problem],
-    n_problems: int,
-    notes: list[str],
-    providers: tuple[str, ...],
-) -> Observations:
-    """Add up the hours; a day without mail to a provider is 0 of everything that the log tells."""
-    if not hours:
-        return Observations(providers, (), problems=tuple(problems), n_problems=n_problems, notes=tuple(notes))
-    days = sorted({hour // 24 for _, hour in hours})
-    if days[-1] - days[0] >= MAX_DAYS:
-        first, last = day_of(24 * days[0]), day_of(24 * days[-1])
-        raise InputError(
-            f"The log reaches from {first} to {last}; at most {MAX_DAYS:,} days are read. Is a clock wrong?"
-        )
-    measures = next(iter(hours.values()))
-    mailed = dict.fromkeys(provider for provider, _ in hours)
-    cells = {
-        (provider, day_of(24 * day)): dict.fromkeys(measures, 0.0)
-        for provider in mailed
-        for day in range(days[0], days[-1] + 1)
-    }
-    for (provider, hour), counts in hours.items():
-        cell = cells[provider, day_of(hour)]
-        for name, count in counts.items():
-            cell[name] += count
-    return Observations.from_cells(cells, problems=problems, n_problems=n_problems, notes=notes)
-
-
-def _problems(tally: Tally) -> tuple[list[Problem], int]:
-    found = [Problem(file, line, kind) for kind, lines in tally.problem_lines.items() for file, line in lines]
-    return found, sum(tally.problems.values())
-
-
 def _read_as(formats: dict[str, list[str]]) -> Iterator[str]:
     for name, files in formats.items():
         which = files[0] if len(files) == 1 else f"{files[0]} and {whole(len(files) - 1)} more"
         yield f"Read as {_FORMATS[name].title}: {which}."
 
 
-def _notes(tally: Tally, ledger: _Ledger) -> Iterator[str]:
-    if tally.clock.guessed_year is not None:
-        yield f"The stamps have no year: the first was taken for {tally.clock.guessed_year}. year=… says otherwise."
+def _left_out(copies: int, ledger: _Ledger) -> Iterator[str]:
+    if copies:
+        yield f"Left out files that begin like another one: {whole(copies)}."
     if ledger.strangers:
-        yield f"Files that look like no mail log: {whole(ledger.strangers)}, left out."
-    for kind, count in sorted(tally.problems.items()):
-        places = ", ".join(f"{whole(line)}" for _, line in tally.problem_lines[kind][:5])
-        yield f"{whole(count)} times: {kind}, first in line {places}."
-    said = {
-        "local": "deliveries within your own machines, which are no attempts",
-        "held back": "tries that your server put off by itself, which are no attempts",
-        "probes": "probes of addresses, which are no mail",
-        "inbound": "events of mail that came in",
-        "suppressed": "messages that the service did not try, for it knew the address",
-    }
-    for kind, count in sorted(tally.passed_over.items()):
-        yield f"Left out: {whole(count)} {said.get(kind, kind)}."
+        yield f"Left out files that look like no mail log: {whole(ledger.strangers)}."
     if ledger.queued:
-        yield f"Still in the queue at the end: {whole(ledger.queued)} messages."
+        yield f"Messages still in the queue at the end: {whole(ledger.queued)}."
     if ledger.forgotten:
         yield (
-            f"The queue was too long to remember: {whole(ledger.forgotten)} messages were forgotten; later attempts at "
+            f"Messages forgotten, for the queue was too long to remember: {whole(ledger.forgotten)}. Later attempts at "
             "them count as first ones, and their expiry is not seen."
         )
-
-
-def _quantile(bins: Sequence[int], share: float) -> float:
-    """Seconds below which a share lies, within its bin by the geometric mean of its ends."""
-    wanted, seen = share * sum(bins), 0
-    for place, count in enumerate(bins):
-        seen += count
-        if count and seen >= wanted:
-            return round(delay_of(place + 0.5), 1) if place else 0.0
-    return float("nan")
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

@@ -22,10 +22,9 @@ _MOST_READ = 2_000
 _CAUSES = tuple(Cause)
 # words that are another one each time: addresses, times, long numbers, names of sessions (but not S3150, TSS04, RP-001)
 _VARIABLE = re.compile(
-    r"(?<!\S)(?:[^\s@]*+@\S*+|\D{0,3}+\d{5,}+\S*+|[^\s\d]{0,3}+\d\d?:\d\d\S*+|"
-    r"(?=[^\s\d]*+\d)(?:\S{11,}+|(?=[^\sa-z]*+[a-z])\S{6,}+|(?=\S*?\d[A-Za-z]++\d++[A-Za-z]++\d)\S++))"
+    r"[^@]*+@|\D{0,3}+\d{5}|[^\s\d]{0,3}+\d\d?:\d\d|\D{0,8}+\d{1,3}\.\d{1,3}\.\d{1,3}\.\d|"
+    r"(?=\D*+\d)(?:.{11}|(?=[^a-z]*+[a-z]).{6}|\S*?\d[A-Za-z]++\d++[A-Za-z]++\d)"
 )
-_ADDRESSES = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OF_RECIPIENT = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.MAILBOX_FULL, ReplyCause.SIZE})
 _OF_MAILBOX = re.compile(r"5\.[12]\.")
 _MAILBOX_CODES = frozenset({550, 551, 553})
@@ -65,7 +64,7 @@ class Replies:
     Examples
     --------
     >>> replies = Replies()
-    >>> replies.refused("550 5.1.1 <ann@example.org> no such user").outcome.name
+    >>> replies.refused("550 5.1.1 ann... no such user", b"ann@example.org").outcome.name
     'HARD_BOUNCED'
     >>> replies.deferred("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred") == put_off(Cause.REPUTATION)
     True
@@ -73,23 +72,46 @@ class Replies:
 
     def __init__(self) -> None:
         self._known: dict[tuple[bool, str], Answer] = {}
+        self._words: set[str] = set()
 
-    def deferred(self, text: str) -> Answer:
-        """Answer of an attempt that the sender's server will make again, by what it says of it."""
-        return self._answer(False, text)
+    def deferred(self, text: str, address: bytes = b"") -> Answer:
+        """Answer of an attempt that the sender's server will make again, by what it says of it.
 
-    def refused(self, text: str) -> Answer:
+        `address` is the recipient's: some servers repeat its local part on its own.
+        """
+        return self._answer(False, _nameless(text, address))
+
+    def refused(self, text: str, address: bytes = b"") -> Answer:
         """Answer of an attempt that the sender's server gave up at once."""
-        return self._answer(True, text)
+        return self._answer(True, _nameless(text, address))
 
     def _answer(self, final: bool, text: str) -> Answer:
-        key = final, worded(text)
+        key = final, self.wording(text)
         answer = self._known.get(key)
         if answer is None:
             if len(self._known) >= MAX_KEPT:
                 self._known.clear()
             answer = self._known[key] = self._diagnosed(final, text[:_MOST_READ])
         return answer
+
+    def wording(self, text: str) -> str:
+        """Give the words of a reply without addresses, dates and the names of single sessions.
+
+        Examples
+        --------
+        >>> Replies().wording("421 4.7.0 [TSS04] Messages from 192.0.2.1 deferred <ann@example.org> d9443c01-1a2b3c")
+        '421 4.7.0 [TSS04] Messages from deferred'
+        """
+        known = self._words
+        return " ".join([word for word in text[:_MOST_READ].split() if word in known or self._stays(word)])
+
+    def _stays(self, word: str) -> bool:
+        if _VARIABLE.match(word):
+            return False
+        if len(self._words) >= MAX_KEPT:
+            self._words.clear()
+        self._words.add(word)
+        return True
 
     @staticmethod
     def _diagnosed(final: bool, text: str) -> Answer:
@@ -119,12 +141,6 @@ def _finally(said: Said, cause: ReplyCause | None) -> Answer:
     return BLOCKED
 
 
-def worded(text: str) -> str:
-    """Give the wording of a reply: without addresses, dates and the names of single sessions.
-
-    Examples
-    --------
-    >>> worded("421 4.7.0 [TSS04] Messages from 192.0.2.1 deferred <ann@example.org> d9443c01-1a2b3c")
-    '421 4.7.0 [TSS04] Messages from  deferred  '
-    """
-    return _VARIABLE.sub("", _ADDRESSES.sub("", text[:_MOST_READ]))
+def _nameless(text: str, address: bytes) -> str:
+    local = address.rpartition(b"@")[0].decode("utf-8", "replace")
+    return text.replace(local, "…") if len(local) > 1 and local in text else text

@@ -73,7 +73,11 @@ def sources(what: object) -> list[Source]:
 
 
 def _in_folder(folder: Path) -> list[Source]:
-    files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    try:
+        files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    except OSError as error:
+        text = f"The folder cannot be read: {error.strerror}. Ask for the right to read it."
+        raise InputError(text, file=without_names(str(folder))) from None
     if len(files) > MAX_FILES:
         raise InputError(
             f"The folder holds {len(files):,} files; at most {MAX_FILES:,} are read. Choose fewer.", file=str(folder)

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _MONTHS = {name: i for i, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
-_CLASSIC = re.compile(rb"([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d)(?::(\d\d):(\d\d))?")
+_CLASSIC = re.compile(rb"([A-Z][a-z]{2}) ([ 0-3]\d) (\d\d)")
 _ISO = re.compile(
     rb"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,]\d{1,9})?)?)?"
     rb"(?:\s?(Z|UTC|GMT|[+-]\d\d:?\d\d)(?=\s|\Z))?"
 )
 _MOST_KEPT = 20_000
 _DAY_SECONDS = 86_400
+_LATEST = 250_000_000_000  # Unix time, before the last year that dates know
 
 
 class Clock:
@@ -34,6 +35,8 @@ class Clock:
         self._month = 0
         self._hours: dict[bytes, int] = {}
         self.guessed_year: int | None = None
+        self.whole_hours = True
+        """Whether an hour of the log is one of the sender's: not from Kolkata to London."""
 
     def begin(self, first_year: int | None, latest: datetime) -> None:
         """Say when stamps without a year begin: in that year, or in the last in which they are not after `latest`."""
@@ -42,23 +45,21 @@ class Clock:
 
     # --- classic stamps: "Nov 25 21:16:58"
 
-    def classic_hour(self, stamp: bytes) -> int:
-        """Hour of ``Nov 25 21…``, at least nine bytes long.
+    def classic_second(self, stamp: bytes) -> int:
+        """Second of ``Nov 25 21:16:58``.
 
         Raises
         ------
         ValueError
-            When there is no such day.
+            When there is no such time.
         """
-        key = stamp[:9]
-        hour = self._hours.get(key)
-        return self._new_classic(key) if hour is None else hour
-
-    def classic_second(self, stamp: bytes) -> int:
-        """Second of ``Nov 25 21:16:58``."""
-        return self.classic_hour(stamp) * 3600 + int(stamp[10:12]) * 60 + int(stamp[13:15])
+        start = self._hours.get(stamp[:9])
+        if start is None:
+            start = self._new_classic(stamp[:9])
+        return start + int(stamp[10:12]) * 60 + int(stamp[13:15])
 
     def _new_classic(self, key: bytes) -> int:
+        """Second at which the hour of ``Nov 25 21`` begins."""
         found = _CLASSIC.match(key)
         month = _MONTHS.get(found[1], 0) if found else 0
         if not found or not month:
@@ -71,9 +72,9 @@ class Clock:
         if month != self._month:
             self._hours.clear()  # the same day of another year is another day
             self._month = month
-        written = datetime(self._year, month, day, hour)
-        self._hours[key] = result = self._wall(written) // 3600
-        return result
+        self._hours[key] = start = self._wall(datetime(self._year, month, day, hour))
+        self.whole_hours = start % 3600 == 0
+        return start
 
     # --- stamps with a year, perhaps with an offset
 
@@ -110,17 +111,16 @@ class Clock:
         Raises
         ------
         ValueError
-            When it lies outside the years that dates know.
+            When it lies before 1970, or thousands of years away.
         """
+        if not 0 <= seconds < _LATEST:
+            raise ValueError("no time stamp")
         key = b"%d" % (seconds // 900)
         start = self._hours.get(key)
         if start is None:
             if len(self._hours) > _MOST_KEPT:
                 self._hours.clear()
-            try:
-                start = self._local(datetime.fromtimestamp(seconds // 900 * 900, UTC))
-            except (OverflowError, OSError):
-                raise ValueError("no time stamp") from None
+            start = self._local(datetime.fromtimestamp(seconds // 900 * 900, UTC))
             self._hours[key] = start
         return start + int(seconds % 900)
 

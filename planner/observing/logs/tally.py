@@ -6,7 +6,8 @@ import ipaddress
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 
 from planner.inputs.catalogue import Catalogue
@@ -20,6 +21,10 @@ LOCAL = -1
 """In place of a provider: the sender's own programs and machines."""
 
 MAX_LINES = 20
+MAX_HOURS = 40_000
+CENTURY = range((date(2000, 1, 1) - date(1970, 1, 1)).days, (date(2100, 1, 1) - date(1970, 1, 1)).days)
+"""Days that can be told, counted from 1970."""
+
 _MOST_ROUTES = 50_000
 
 _CAUSES = tuple(Cause)
@@ -37,7 +42,9 @@ LONG = 60.0
 
 N_DELAYS = 44
 _DELAYS_PER_DOUBLING = 2
+_LONGEST = 2.0 ** ((N_DELAYS - 1) / _DELAYS_PER_DOUBLING) - 1.0
 
+_RELAYS = 3
 _DOMAIN = re.compile(rb"[^\s@<>\"'(),;:\\]{1,255}")
 _HOST = re.compile(rb"(?=[^\n]{0,300}[.\[])[^\s@<>\"'(),;\[\]]{0,255}(?:\[[0-9A-Fa-f:.]{1,50}\](?::\d{1,5})?)?")
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\]")
@@ -64,13 +71,15 @@ class Tally:
         self.passed_over: Counter[str] = Counter()
         self.hours: dict[int, dict[int, list[int]]] = {}
         self.delays: dict[int, dict[int, list[int]]] = {}
+        self.nowhen: dict[int, list[int]] = defaultdict(_no_counts)
+        """What lies in no hour that can be told."""
         self.providers: list[str] = []
         self.began: int | None = None
         """Wall-clock second of the first line of this group of files."""
         self._numbers: dict[str, int] = {}
         self.among = among
         self._facts = facts
-        self.routes: dict[tuple[bytes | None, bytes], int] = {}
+        self.routes: dict[tuple[bytes, bytes], int] = {}
         """Numbers of providers by recipient domain and host, as the log writes them."""
 
     # --- who is mailed
@@ -105,15 +114,35 @@ class Tally:
             self.providers.append(provider)
         return self._numbers[provider]
 
+    def relays(self) -> list[str]:
+        """Hosts that take the mail of three or more providers: they pass it on, and know what became of it."""
+        served: dict[str, set[str]] = defaultdict(set)
+        for domain, host in self.routes:
+            provider = self._facts.provider_of_domain(_text(domain)) if domain else None
+            name = _text(host).partition("[")[0].rstrip(". ")
+            if provider and name:
+                served[name].add(provider)
+        return sorted(name for name, providers in served.items() if len(providers) >= _RELAYS)
+
     # --- what happened
 
     def cells(self, hour: int) -> dict[int, list[int]]:
         """Counters of an hour, by provider."""
-        return self.hours.setdefault(hour, defaultdict(_no_counts))
+        found = self.hours.get(hour)
+        if found is None:
+            if len(self.hours) >= MAX_HOURS or hour // 24 not in CENTURY:
+                return self.nowhen
+            found = self.hours[hour] = defaultdict(_no_counts)
+        return found
 
     def bins(self, day: int) -> dict[int, list[int]]:
         """Histograms of the delays of a day's deliveries, by provider."""
-        return self.delays.setdefault(day, defaultdict(_no_delays))
+        found = self.delays.get(day)
+        if found is None:
+            found = defaultdict(_no_delays)
+            if len(self.delays) < MAX_HOURS and day in CENTURY:
+                self.delays[day] = found
+        return found
 
     def count(self, second: int, provider: int, place: int) -> None:
         """Count into one of the counters of an hour."""
@@ -122,7 +151,7 @@ class Tally:
     def attempt(
         self,
         second: int,
-        message: Hashable,
+        message: bytes | str,
         address: bytes,
         provider: int,
         answer: Answer,
@@ -136,7 +165,7 @@ class Tally:
         ----------
         second : int
             On the wall clock of `Clock`.
-        message : hashable
+        message : bytes or str
             What names the message in the log; together with the recipient's address it tells retries.
         address : bytes
             Not kept.
@@ -152,7 +181,7 @@ class Tally:
     def attempt_of(
         self,
         second: int,
-        message: Hashable,
+        message: bytes | str,
         recipient: int,
         provider: int,
         answer: Answer,
@@ -175,12 +204,12 @@ class Tally:
         """Whether a message that is new to us waited in the queue when the log began: it was tried then."""
         return waited is not None and waited > LONG and self.began is not None and second - waited < self.began
 
-    def expired(self, second: int, message: Hashable) -> None:
+    def expired(self, second: int, message: bytes | str) -> None:
         """Count the recipients of a message that is given up."""
         for provider in self.queue.expire(message):
             self.count(second, provider, EXPIRED)
 
-    def recipient_expired(self, second: int, message: Hashable, recipient: int, provider: int) -> None:
+    def recipient_expired(self, second: int, message: bytes | str, recipient: int, provider: int) -> None:
         """Count one recipient that is given up."""
         self.queue.settle(message, recipient)
         self.count(second, provider, EXPIRED)
@@ -211,7 +240,7 @@ def delay_bin(seconds: float) -> int:
     >>> delay_bin(0.0), delay_bin(1.0), delay_bin(3600.0), delay_bin(1e9)
     (0, 2, 23, 43)
     """
-    return min(int(_DELAYS_PER_DOUBLING * math.log2(1.0 + max(seconds, 0.0))), N_DELAYS - 1)
+    return int(_DELAYS_PER_DOUBLING * math.log2(1.0 + min(max(seconds, 0.0), _LONGEST)))
 
 
 def delay_of(place: float) -> float:

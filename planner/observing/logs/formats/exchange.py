@@ -72,9 +72,9 @@ class Reader(Table):
             elif event == "FAIL" and _EXPIRED.search(said):
                 tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
             elif event == "DEFER":
-                tally.attempt(second, message, address, provider, tally.replies.deferred(text))
+                tally.attempt(second, message, address, provider, tally.replies.deferred(text, address))
             else:
-                tally.attempt(second, message, address, provider, tally.replies.refused(text))
+                tally.attempt(second, message, address, provider, tally.replies.refused(text, address))
 
 
 def _text(status: str) -> str:

@@ -97,7 +97,9 @@ class Reader(Base):
             if any(words in rest for words in _EXPIRED):
                 tally.recipient_expired(second, message, tally.queue.recipient(whole), provider)
             elif host or not transport:
-                tally.attempt(second, message, whole, provider, tally.replies.refused(_reply(rest)), waited=waited)
+                tally.attempt(
+                    second, message, whole, provider, tally.replies.refused(_reply(rest), whole), waited=waited
+                )
             else:
                 tally.passed_over["local"] += 1
 
@@ -111,7 +113,7 @@ class Reader(Base):
             tally.passed_over["held back"] += 1
             tally.queue.wait(message, tally.queue.recipient(address), provider)
             return
-        tally.attempt(second, message, address, provider, tally.replies.deferred(_reply(why)), waited=waited)
+        tally.attempt(second, message, address, provider, tally.replies.deferred(_reply(why), address), waited=waited)
 
     def _compare_clocks(self, block: Block) -> None:
         arrived = _ARRIVED.search(block.text)

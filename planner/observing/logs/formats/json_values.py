@@ -84,10 +84,10 @@ class Values(Base):
         self.complaints = True
         self.tally.count(second, self.tally.number(OTHER) if provider == LOCAL else provider, COMPLAINTS)
 
-    def put_off(self, text: str) -> Answer:
+    def put_off(self, text: str, address: bytes) -> Answer:
         """Answer of an attempt that is to be made again."""
         self.deferrals = True
-        return self.tally.replies.deferred(text)
+        return self.tally.replies.deferred(text, address)
 
     @abstractmethod
     def event(self, event: Event) -> None:
@@ -95,7 +95,7 @@ class Values(Base):
 
         Raises
         ------
-        ValueError, KeyError, TypeError, AttributeError
+        ValueError, KeyError, TypeError, AttributeError, OverflowError
             When it is not made as it should be.
         """
 
@@ -149,7 +149,7 @@ class Values(Base):
         for event in events_in(value):
             try:
                 self.event(event)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 self._problem(text.count("\n", 0, at))
 
     def _damaged(self, text: str, at: int) -> int:

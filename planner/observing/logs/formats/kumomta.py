@@ -44,7 +44,7 @@ class Reader(Values):
             if provider == LOCAL or (protocol and protocol not in ("ESMTP", "SMTP")):
                 tally.passed_over["local"] += 1
                 continue
-            recipient, message = tally.queue.recipient(address), event["id"]
+            recipient, message = tally.queue.recipient(address), str(event["id"])
             if kind == "Expiration":
                 tally.recipient_expired(second, message, recipient, provider)
                 continue
@@ -56,9 +56,9 @@ class Reader(Values):
             answer = (
                 ACCEPTED
                 if kind == "Delivery"
-                else self.put_off(text)
+                else self.put_off(text, address)
                 if kind == "TransientFailure"
-                else tally.replies.refused(text)
+                else tally.replies.refused(text, address)
             )
             tally.attempt_of(second, message, recipient, provider, answer, waited=waited)
 

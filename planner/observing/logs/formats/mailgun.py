@@ -50,6 +50,6 @@ class Reader(Values):
         elif reason == "old":
             tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
         elif event.get("severity") == "temporary":
-            tally.attempt(second, message, address, provider, self.put_off(text), first=first)
+            tally.attempt(second, message, address, provider, self.put_off(text, address), first=first)
         else:
-            tally.attempt(second, message, address, provider, tally.replies.refused(text), first=first)
+            tally.attempt(second, message, address, provider, tally.replies.refused(text, address), first=first)

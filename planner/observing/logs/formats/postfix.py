@@ -22,17 +22,16 @@ _LINE = re.compile(rb" [\w.-]+(?:/[\w.-]+)*/(?:smtp|lmtp|local|error|qmgr|cleanu
 
 _ATTEMPT = (
     rb"to=<?(\"[^\n]*?\"|[^<>@,\n]*)(?:@([^<>,\n]*))?>?, (?:orig_to=[^\n]*?, )?relay=([^,\n]*), (?:conn_use=\d+, )?"
-    rb"delay=([\d.]+), (?:delays=[\d./]+, )?(?:dsn=[\d.]+, )?status=(\w+)(?: \(([^\n]*))?"
+    rb"delay=([\d.]+), (?:\w+=[^,\n]*, ){0,6}?status=(\w+)(?: \(([^\n]*))?"
 )
 _BY_SMTP = re.compile(rb"/smtp\[\d+\]: ([0-9A-Za-z]+): " + _ATTEMPT)
 _BY_ANY = re.compile(rb": " + _ATTEMPT)
 _HEAD = re.compile(rb"[^\n]*/([a-z]+)\[\d+\]: ([0-9A-Za-z]*)")
 _OWN_AGENTS = (b"lmtp", b"local", b"virtual", b"pipe", b"discard")
 _PUTTING_OFF = (b"error", b"retry")
-_LEAVING = (b", status=expired", b", status=force-expired", b"/postsuper[")
+_LEAVING = (b"expired, returned to sender", b"/postsuper[")
 _LEAVES = re.compile(rb"[^\n]*?\]: ([0-9A-Za-z]+): (?:(from=<)|removed)")
 _NAMED_HOST = re.compile(rb"(?:connect to|host|lost connection with|conversation with) ([^\s\[]+\[[^\]\s]*\])")
-_SAID = re.compile(r"(?:said|refused to talk to me): (.*?)(?: \(in reply to [^()]*\))?\)?$")
 _LOOP = b"loops back to myself"
 
 
@@ -55,47 +54,48 @@ class Reader(Base):
 
         Nearly all lines are of mail that is accepted at once: they are counted here, with as few steps as Python can.
         """
-        self._stamps.check(block)
+        hour = self._stamps.check(block)
         text, tally, stamps, bins = block.text, self.tally, self._stamps, self._bins
         found = list(_BY_SMTP.finditer(text))
         others = self._others(text, found)
         next_other = others[-1] if others else len(text)
-        queue, routes = tally.queue.messages, tally.routes
+        queue, routes, quick, local = tally.queue.messages, tally.routes, self._quick, 0
         last = b""
+        if hour is not None:
+            cells, delays = tally.cells(hour // 3600), tally.bins(hour // 86_400)
         for match in found:
             at = match.start()
             if at > next_other:
                 next_other = self._other(block, others, at)
             start = text.rfind(b"\n", 0, at) + 1
-            key = stamps.key(text, start)
-            if key != last:
+            if hour is None and (key := stamps.key(text, start)) != last:
                 second = stamps.second(block, start)
                 if second is None:
-                    last = b""
                     continue
                 cells, delays, last = tally.cells(second // 3600), tally.bins(second // 86_400), key
             message, _, domain, relay, delay, status, _ = match.groups()
             provider = routes.get((domain, relay))
-            place = bins.get(delay)
-            if provider is None or place is None or status != b"sent" or message in queue or place >= self._quick:
-                self._carefully(block, start, match)
-            elif text.find(b"]: ", start, at) < 0 and provider >= 0:
+            place = bins.get(delay, quick)
+            if provider is None or place >= quick or status != b"sent" or message in queue:
+                self._carefully(block, start, match, hour)
+            elif text.find(b"]: ", start, at) >= 0:
+                continue  # a header that a log quotes
+            elif provider >= 0:
                 cells[provider][0] += 1
                 delays[provider][place] += 1
-            elif provider < 0:
-                tally.passed_over["local"] += 1
+            else:
+                local += 1
+        tally.passed_over["local"] += local
         while others:
             self._other(block, others, len(text))
 
-    def _carefully(self, block: Block, start: int, match: re.Match[bytes]) -> None:
+    def _carefully(self, block: Block, start: int, match: re.Match[bytes], hour: int | None) -> None:
         """Count one attempt of which more is to be known."""
         text, tally = block.text, self.tally
         message, _, _, relay, delay, status, said = match.groups()
         said = said or b""
-        if (
-            text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said
-        ):  # a header that a log quotes; or no mail for others
-            return
+        if text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said:
+            return  # a header that a log quotes; mail for the own machine
         self._bins[delay] = delay_bin(waited := _number(delay))
         if len(self._bins) > _MOST_DELAYS:
             self._bins.clear()
@@ -104,15 +104,17 @@ class Reader(Base):
         if provider == LOCAL:
             tally.passed_over["local"] += 1
             return
-        second = self._stamps.second(block, start)
+        second = hour if waited <= LONG else None  # the minute matters for what waited only
+        if second is None:
+            second = self._stamps.second(block, start)
         if second is None:
             return
         if status == b"sent":
             answer = ACCEPTED
         elif status == b"bounced":
-            answer = tally.replies.refused(_reply(said))
+            answer = tally.replies.refused(_reply(said), address)
         elif status in (b"deferred", b"SOFTBOUNCE"):
-            answer = tally.replies.deferred(_reply(said))
+            answer = tally.replies.deferred(_reply(said), address)
         else:
             tally.passed_over["probes"] += 1
             return
@@ -177,9 +179,11 @@ class Reader(Base):
 
 def _reply(said: bytes) -> str:
     """What the server said, or what our own side says of the trouble."""
-    text = said.decode("utf-8", "replace").strip()
-    found = _SAID.search(text)
-    return found[1] if found else text.removesuffix(")")
+    if said.startswith(b"host "):
+        _, _, spoken = said.partition(b" said: ")
+        said = spoken or said.partition(b" to me: ")[2] or said
+    end = said.rfind(b" (in reply to ")
+    return (said[:end] if end >= 0 else said.removesuffix(b")")).decode("utf-8", "replace")
 
 
 def _number(text: bytes) -> float:

@@ -65,12 +65,12 @@ class Reader(Table):
             tally.passed_over["local"] += 1
             return
         queued = self.second(row["timequeued"]) if row.get("timequeued") else None
-        message = row.get("timequeued", ""), row.get("jobid", ""), row.get("envid", "")
+        message = f"{row.get('timequeued')} {row.get('jobid')} {row.get('envid')}"
         waited = None if queued is None else float(max(second - queued, 0))
         text = row.get("dsndiag", "").removeprefix("smtp;").strip() or row.get("dsnstatus", "")
         if kind == "t":
             self._transient = True
-            tally.attempt(second, message, address, provider, tally.replies.deferred(text), waited=waited)
+            tally.attempt(second, message, address, provider, tally.replies.deferred(text, address), waited=waited)
             return
         recipient = tally.queue.recipient(address)
         if kind == "b" and _expired(row):
@@ -78,7 +78,7 @@ class Reader(Table):
                 tally.count(queued or second, provider, SENT_APART)
             tally.recipient_expired(second, message, recipient, provider)
             return
-        answer = ACCEPTED if kind == "d" else tally.replies.refused(text)
+        answer = ACCEPTED if kind == "d" else tally.replies.refused(text, address)
         begun = self.second(row["timefirstattempt"]) if row.get("timefirstattempt") else queued
         if not self._transient and begun is not None and second - begun > LONG:
             # earlier attempts were not written down: the message was sent when it was first tried

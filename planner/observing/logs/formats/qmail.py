@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
@@ -30,11 +30,22 @@ _EVENT = re.compile(
 )
 _LIKE = re.compile(rb"starting delivery|delivery \d+:|end msg \d|new msg \d")
 _LINE = re.compile(_STAMP + rb"(?:starting delivery \d|delivery \d|status: local|info msg|new msg|end msg)")
-_EXPIRED = b"this_message_has_been_in_the_queue_too_long"
+_OVER = b"I'm_not_going_to_try_again;_this_message_has_been_in_the_queue_too_long"
+_MARKS = "<>()[]'\".,:;…"
 _HOST = re.compile(rb"(?:^|_)(\d+\.\d+\.\d+\.\d+)_(?:accepted|failed|does|could|but)")
 _SAID = re.compile(r"Remote host said: (.*)")
 
 Value = TypeVar("Value")
+
+
+class _Begun(NamedTuple):
+    """A delivery under way; its recipient and the recipient's local part are numbers, as `Queue` gives them."""
+
+    message: bytes
+    domain: bytes
+    where: bytes
+    recipient: int
+    local: int
 
 
 def recognises(sample: Sequence[bytes]) -> int:
@@ -47,7 +58,7 @@ class Reader(Base):
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally)
-        self._begun: dict[bytes, tuple[bytes, bytes, bytes, int]] = {}  # by delivery: message, domain, local or remote
+        self._begun: dict[bytes, _Begun] = {}
         self._entered: dict[bytes, int] = {}
 
     def read(self, block: Block) -> None:
@@ -70,10 +81,11 @@ class Reader(Base):
     def _event(self, second: int, found: re.Match[bytes]) -> None:
         starting, message, where, address, ending, how, text, turn, other = found.groups()[3:]
         if starting:
-            recipient = self.tally.queue.recipient(address)
-            self._keep(self._begun, starting, (message, b"@" + domain_of(address), where, recipient))
+            number = self.tally.queue.recipient
+            begun = _Begun(message, domain_of(address), where, number(address), number(address.rpartition(b"@")[0]))
+            self._keep(self._begun, starting, begun)
         elif ending and ending in self._begun:
-            self._ended(second, *self._begun.pop(ending), how, text)
+            self._ended(second, self._begun.pop(ending), how, text)
         elif turn == b"new":
             self.tally.queue.forget(other)
             self._keep(self._entered, other, second)
@@ -81,27 +93,25 @@ class Reader(Base):
             self._entered.pop(other, None)
             self.tally.queue.forget(other)
 
-    def _ended(
-        self, second: int, message: bytes, domain: bytes, where: bytes, recipient: int, how: bytes, text: bytes
-    ) -> None:
+    def _ended(self, second: int, begun: _Begun, how: bytes, text: bytes) -> None:
         tally = self.tally
         host = _HOST.search(text)
-        provider = tally.provider(domain, host[1] if host else b"")
-        if where == b"local" or provider == LOCAL:
+        provider = tally.provider(b"@" + begun.domain, host[1] if host else b"")
+        if begun.where == b"local" or provider == LOCAL:
             tally.passed_over["local"] += 1
             return
-        reply = _reply(text)
-        entered = self._entered.get(message)
+        number = tally.queue.recipient
+        reply = " ".join(word for word in _words(text) if number(word.strip(_MARKS).encode()) != begun.local)
+        entered = self._entered.get(begun.message)
         waited = None if entered is None else float(second - entered)
+        over = _OVER in text
         if how == b"success":
             answer = ACCEPTED
-        elif how == b"deferral" or _EXPIRED in text:
-            answer = tally.replies.deferred(reply)
         else:
-            answer = tally.replies.refused(reply)
-        tally.attempt_of(second, message, recipient, provider, answer, waited=waited)
-        if _EXPIRED in text:
-            tally.recipient_expired(second, message, recipient, provider)
+            answer = tally.replies.deferred(reply) if how == b"deferral" or over else tally.replies.refused(reply)
+        tally.attempt_of(second, begun.message, begun.recipient, provider, answer, waited=waited)
+        if over:
+            tally.recipient_expired(second, begun.message, begun.recipient, provider)
 
     @staticmethod
     def _keep(kept: dict[bytes, Value], key: bytes, value: Value) -> None:
@@ -118,8 +128,8 @@ class Reader(Base):
         return self.tally.clock.iso_second(found[3])
 
 
-def _reply(text: bytes) -> str:
-    """Qmail writes underscores for spaces and slashes for line ends."""
-    words = text.decode("utf-8", "replace").replace("_", " ").strip("/ ")
+def _words(text: bytes) -> list[str]:
+    """What the host said; qmail writes underscores for spaces and slashes for line ends."""
+    words = text.partition(_OVER)[0].decode("utf-8", "replace").replace("_", " ").strip("/ ")
     said = _SAID.search(words)
-    return said[1].replace("/", " ") if said else words
+    return (said[1].replace("/", " ") if said else words).split()

@@ -41,10 +41,10 @@ class Reader(Values):
         if kind == "deferred":
             attempt = event.get("attempt")
             first = str(attempt) == "1" if attempt is not None else None
-            tally.attempt(second, message, address, provider, self.put_off(text), first=first)
+            tally.attempt(second, message, address, provider, self.put_off(text, address), first=first)
         elif kind == "delivered":
             tally.attempt(second, message, address, provider, ACCEPTED)
         elif _TEMPORARY.match(text) or _TEMPORARY.match(str(event.get("status") or "")):
             tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
         else:
-            tally.attempt(second, message, address, provider, tally.replies.refused(text))
+            tally.attempt(second, message, address, provider, tally.replies.refused(text, address))

@@ -19,9 +19,8 @@ from planner.observing.logs.tally import LOCAL, Tally
 _ID = rb"[0-9A-Za-z]{12,16}"
 _LINE = re.compile(rb"(?:sendmail|sm-mta|sm-msp-queue|sm-que)\[\d+\]: " + _ID + rb": (?:to|from|clone)=")
 _DELIVERY = re.compile(
-    rb": ("
-    + _ID
-    + rb"): to=([^\n]*?), (?:ctladdr=[^\n]*?, )?delay=([\d+:]+)(?:, xdelay=[\d+:]+)?(?:, mailer=([^,\n]*))?"
+    rb": (" + _ID + rb"): to=([^\n]*?), (?:ctladdr=[^\n]*?, )?delay=((?:\d{1,4}\+)?\d\d:\d\d:\d\d)(?:, xdelay=[\d+:]+)?"
+    rb"(?:, mailer=([^,\n]*))?"
     rb"(?:, pri=\d+)?(?:, relay=([^\n]*?))?(?:, dsn=([\d.]+))?(?:, reply=([^\n]*?))?, stat=([^\n]*)"
 )
 _BEGUN = re.compile(rb": " + _ID + rb": to=")
@@ -84,6 +83,8 @@ class Reader(Base):
         relay = relay or b""
         host = relay.partition(b"]")[0].replace(b" ", b"") + b"]" if b"[" in relay else relay
         waited = _seconds(delay)
+        if b"[more]" in to:
+            tally.problem("recipients left out by Sendmail", block.place(found.start()))
         for one in _ADDRESS.finditer(to):
             address = one[1] if one[1] is not None else one[2]
             provider = tally.provider(address, host)
@@ -96,10 +97,10 @@ class Reader(Base):
                     tally.passed_over["held back"] += 1
                     tally.queue.wait(message, tally.queue.recipient(address), provider)
                     continue
-                answer = tally.replies.deferred(_reply(reply, stat))
+                answer = tally.replies.deferred(_reply(reply, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
             else:
-                answer = tally.replies.refused(_reply(reply, stat))
+                answer = tally.replies.refused(_reply(reply, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
 
 

@@ -33,7 +33,7 @@ class Reader(Values):
     def event(self, event: Event) -> None:
         """Count one event."""
         kind = event.get("eventType") or event["notificationType"]
-        message, replies = event["mail"]["messageId"], self.tally.replies
+        message, replies = str(event["mail"]["messageId"]), self.tally.replies
         if kind == "Delivery":
             told = event["delivery"]
             millis = told.get("processingTimeMillis")
@@ -44,7 +44,8 @@ class Reader(Values):
         elif kind == "DeliveryDelay":
             told = event["deliveryDelay"]
             for one in told["delayedRecipients"]:
-                self._attempt(told, message, bytes_of(one["emailAddress"]), self.put_off(_text(one)))
+                address = bytes_of(one["emailAddress"])
+                self._attempt(told, message, address, self.put_off(_text(one), address))
         elif kind == "Bounce":
             told = event["bounce"]
             for one in told["bouncedRecipients"]:
@@ -55,7 +56,7 @@ class Reader(Values):
                     recipient = self.tally.queue.recipient(address)
                     self.tally.recipient_expired(self._second(told), message, recipient, self._provider(address))
                 else:
-                    self._attempt(told, message, address, replies.refused(text))
+                    self._attempt(told, message, address, replies.refused(text, address))
         elif kind == "Complaint":
             told = event["complaint"]
             for one in told["complainedRecipients"]:

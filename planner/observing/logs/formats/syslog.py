@@ -10,6 +10,7 @@ from planner.observing.logs.tally import Tally
 _DAY = rb"[A-Z][a-z]{2} [ 0-3]\d |\d{4}-\d\d-\d\d[T ]"
 _GOOD_START = re.compile(_DAY)
 _BAD_START = re.compile(rb"\n(?!\r?\n|\Z|" + _DAY + rb")")
+_ZONE = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.,]*+(\s?(?:Z|[+-]\d\d:?\d\d))?(?=\s)")
 
 
 class Stamps:
@@ -18,23 +19,36 @@ class Stamps:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
 
-    def check(self, block: Block) -> None:
-        """Count lines that do not begin with a day; note when the log begins."""
+    def check(self, block: Block) -> int | None:
+        """Count lines that do not begin with a day; note when the log begins.
+
+        Returns
+        -------
+        int or None
+            Second at which the hour of all lines begins; None when they are not of one hour.
+        """
         text, tally = block.text, self._tally
         begins = _GOOD_START.match(text)
-        # most blocks are of one day: counting a fixed text is three times as fast as looking at each line
-        if not begins or text.count(b"\n" + begins[0]) != block.n_lines - text.endswith(b"\n"):
+        second = self._second(text, 0) if begins else None
+        if tally.began is None:
+            tally.began = second
+        # nearly all blocks are of one hour: counting a fixed text is three times as fast as looking at each line
+        rest = block.n_lines - text.endswith(b"\n")
+        if begins and second is not None:
+            hour = text[: begins.end() + 2]
+            if text.count(b"\n" + hour) == rest:
+                start = self._second(hour + b":00:00" + _zone(text), 0)
+                return start if start is not None and start % 3600 == 0 else None
+        if not begins or text.count(b"\n" + begins[0]) != rest:
             for found in _BAD_START.finditer(b"\n" + text):
                 tally.problem("no time stamp", block.place(found.start()))
-        if tally.began is None and begins:
-            tally.began = self._second(text, 0)
+        return None
 
     def key(self, text: bytes, start: int) -> bytes:
         """Part of a stamp that decides on the hour."""
         if text[start : start + 1].isdigit():
-            end = text.find(b" ", start + 11)
-            return text[start : start + 16] + text[end - 6 : end]
-        return text[start : start + 9]
+            return text[start : start + 16] + _zone(text, start)
+        return text[start : start + (9 if self._tally.clock.whole_hours else 12)]
 
     def second(self, block: Block, start: int) -> int | None:
         """Second of the line that begins here; None when it has no stamp, which is counted."""
@@ -50,3 +64,11 @@ class Stamps:
             return self._tally.clock.classic_second(text[start : start + 15])
         except ValueError:
             return None
+
+
+def _zone(text: bytes, start: int = 0) -> bytes:
+    """What an RFC 3339 stamp says of its zone; empty for a classic one."""
+    if not text[start : start + 1].isdigit():
+        return b""
+    found = _ZONE.match(text, start)
+    return (found[1] or b"") if found else b""

@@ -1,0 +1,33 @@
+"""Are logs read as fast, and in as little memory, as promised? Ratios within one run: seconds are the machine's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import planner as wp
+from benchmarks.logs import MEMORY, bare_loop, seconds_of, streamed, written
+
+TRIES = 5
+SMALL = 16  # megabytes
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("log"), SMALL)
+
+
+def test_reading_is_at_least_half_as_fast_as_a_bare_loop(log: Path) -> None:
+    found, listed = wp.read_log(log, year=2026), bare_loop(log)
+    assert found.attempts.sum() == listed > 0
+    ratios = [seconds_of(bare_loop, log) / seconds_of(lambda: wp.read_log(log, year=2026)) for _ in range(TRIES)]
+    assert max(ratios) >= 0.5
+
+
+# the worst one fills the queue that is remembered: more than 400,000 messages
+@pytest.mark.parametrize(("what", "megabytes"), [("usual", 100), ("worst", 150)])
+def test_memory_does_not_grow_with_the_log(what: str, megabytes: int) -> None:
+    held, _, attempts = streamed(what, megabytes)
+    assert attempts > 500 * megabytes
+    assert held < MEMORY
