@@ -197,6 +197,7 @@ def test_broken_lines_are_told_with_their_numbers_and_names_stay_out(folder):
     content = io.BytesIO(log)
     reading = bringing.read(content, f"{MARKUP}.log", SENDER, "", lambda share, doing="": None)
     assert reading.form == "Postfix"
+    assert reading.seen.problems[-1].line == log.count(b"\n")
     assert "canary" not in repr(reading)
     with pytest.raises(wp.InputError, match="neither a log nor a table"):
         bringing.read(io.BytesIO(b"hello\nworld\n"), "x.txt", SENDER, "", lambda share, doing="": None)
