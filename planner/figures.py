@@ -1060,7 +1060,7 @@ def _planned_and_observed(rows: pd.DataFrame, named: bool) -> list[Scatter]:
     ]
     for column, name, symbol, shade in (
         ("sent", "Sent", "circle-open", colour),
-        ("delivered", "Delivered", "x", _ALARM),
+        ("delivered", "Delivered", "x-thin", _ALARM),
     ):
         traces.append(
             Scatter(
@@ -1068,7 +1068,12 @@ def _planned_and_observed(rows: pd.DataFrame, named: bool) -> list[Scatter]:
                 y=[_finite(count) for count in rows[column]],
                 name=name,
                 mode="markers",
-                marker={"symbol": symbol, "size": 9 if column == "sent" else 6, "color": shade, "line": {"width": 2}},
+                marker={
+                    "symbol": symbol,
+                    "size": 9 if column == "sent" else 6,
+                    "color": shade,
+                    "line": {"width": 2, "color": shade},
+                },
                 hovertemplate="%{y:,.0f}",
             )
         )

@@ -157,15 +157,23 @@ def _reading(season: wp.Season, content: BinaryIO, number: Hashable, name: str, 
     if reading is None:
         return
     seen = reading.seen
-    st.markdown("  \n".join(map(plain, [f"Read as {reading.form}.", *seen.summary().splitlines()])))
+    st.markdown("  \n".join(map(plain, _said(reading))))
     if seen.problems:
-        st.warning(f"{whole(seen.n_problems)} lines could not be read, or cannot be right; the first of them:")
+        lines_text = "line" if seen.n_problems == 1 else "lines"
+        st.warning(f"{whole(seen.n_problems)} {lines_text} could not be read or be right. The first:")
         lines = [(one.file, str(one.line or ""), one.text) for one in seen.problems]
         table = pd.DataFrame(lines, columns=["File", "Line", "What is wrong"])
         st.dataframe(table, hide_index=True, height=min(250, 38 + 35 * len(table)), alt="Lines that could not be read")
     days = f"{len(seen.days)} day{'s' * (len(seen.days) != 1)}"
     if seen.days and st.button(f"Bring in {days}", type="primary", key="bring in", icon=":material/input:"):
         _take(season, seen, name)
+
+
+def _said(reading: Reading) -> list[str]:
+    """Say what was read, and as what; problems have a table of their own."""
+    lines = reading.seen.summary().splitlines()
+    rest = [line for line in lines if not line.startswith(("Read as ", f"{whole(reading.seen.n_problems)} problem"))]
+    return [f"Read as {reading.form}.", *rest]
 
 
 def read(content: BinaryIO, name: str, sender: wp.Sender, form: str, report: Progress) -> Reading:

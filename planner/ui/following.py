@@ -96,12 +96,16 @@ def name_of(season: wp.Season) -> Name:
 
 
 def example(plan: wp.Plan, days: int = EXAMPLE_DAYS) -> wp.Observations:
-    """Return the first days of a scenario of a plan, the smoothest of those that end with a wrong day."""
+    """Return the first days of a scenario of a plan, the smoothest of those that end with a wrong day.
+
+    Half of `days` at least, and `days` at most.
+    """
     forecast = plan.forecast
-    n = min(days, len(forecast.days))
-    wrong = forecast.wrong_days()[:, :, :n]
-    ends_wrong, before = wrong[:, :, n - 1].any(axis=1), wrong[:, :, : n - 1].sum(axis=(1, 2))
-    s = int(np.argmin(np.where(ends_wrong, before, before + wrong.size)))
+    wrong = forecast.wrong_days()[:, :, :days].sum(axis=1)  # (scenarios, days)
+    before = np.cumsum(wrong, axis=1) - wrong
+    misfit = np.where(wrong > 0, before, before + wrong.size).T[::-1][: max(1, days // 2)]  # the last day first
+    d, s = np.unravel_index(int(np.argmin(misfit)), misfit.shape)
+    n = wrong.shape[1] - int(d)
     counts = {
         "sent": forecast.injected,
         "attempts": forecast.attempts,

@@ -186,9 +186,10 @@ def test_a_damaged_season_is_brought_back(plan, folder):
 
 def test_the_example_season_ends_on_a_bad_day(plan):
     seen = following.example(plan)
-    assert len(seen.days) == following.EXAMPLE_DAYS
-    first = (seen.first_deferred / np.maximum(seen.sent, 1)).max(axis=0)
-    assert first[-3:].max() > 0.1
+    assert following.EXAMPLE_DAYS // 2 < len(seen.days) <= following.EXAMPLE_DAYS
+    trouble = (seen.first_deferred / np.maximum(seen.sent, 1)).max(axis=0)
+    assert trouble[-1] > 0.1
+    assert np.median(trouble) < 0.1
     assert not seen.doubts(SENDER, START + timedelta(days=10))
 
 
