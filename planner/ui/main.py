@@ -5,12 +5,13 @@ from functools import partial
 import streamlit as st
 
 from planner.ui import questions, state, waiting
-from planner.ui.views import assumptions, compare, diagnose, plan, retries
+from planner.ui.views import assumptions, compare, diagnose, plan, retries, track
 
 VIEWS = {
     "Plan": plan.render,
     "Compare": compare.render,
     "Retries": retries.render,
+    "Track": track.render,
     "Diagnose": diagnose.render,
     "Assumptions": assumptions.render,
 }

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FIRST_EXAMPLE = "newsletter"
 LINK = "s"
 """Name of the entry in the page's address that holds the inputs."""
+SEASON = "season"
+"""Name of the entry that holds the name of the season that is followed."""
 MOST_HISTORIES = 8
 
 
@@ -169,6 +171,11 @@ def take_audience(counted: wp.AddressList) -> None:
     _open(counted.for_sender(_visit().answered), origin())
 
 
+def take_sender(sender: wp.Sender, name: str) -> None:
+    """Put another sender's answers into the inputs (callback)."""
+    _open(sender, name)
+
+
 def start_again() -> None:
     """Forget all answers."""
     _open(base(), origin())
@@ -240,6 +247,19 @@ def write_link(sender: wp.Sender) -> bool:
         del st.query_params[LINK]
     visit.link = text or None
     return text is not None
+
+
+def season_in_link() -> str | None:
+    """Return the name of the season in the page's address."""
+    return st.query_params.get(SEASON)
+
+
+def link_season(name: str | None) -> None:
+    """Keep the name of a season in the page's address, so that a reload opens it again."""
+    if name is None:
+        st.query_params.pop(SEASON, None)
+    elif st.query_params.get(SEASON) != name:
+        st.query_params[SEASON] = name
 
 
 # --- edits of the schedule
@@ -331,6 +351,11 @@ def own_table() -> tuple[str, bytes] | None:
 def drop_table() -> None:
     """Forget it (callback)."""
     _visit().table = None
+
+
+def reading_name(upload: Any, form: str | None, sender: wp.Sender) -> Name:
+    """Name what the counts of an uploaded or pasted log depend on: nobody else's job has this name."""
+    return "read", _visit().number, upload, form, sender.fingerprint()
 
 
 # --- assumptions

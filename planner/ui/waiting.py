@@ -20,6 +20,9 @@ LABELS = {
     "compare": "Comparing",
     "retries": "Searching retry intervals",
     "costs": "Asking what refusals cost",
+    "morning": "Looking at this morning",
+    "replan": "Planning the remaining days",
+    "read": "Reading",
     "explain": "Looking what holds you back",
 }
 MOMENT_SECONDS = 0.1

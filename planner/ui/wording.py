@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import planner as wp
 from planner.tables import csv_text
+from planner.vocabulary import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,13 @@ CAUSES = {
     "stuck": "mailboxes that refuse for now",
     "reputation": "doubtful reputation",
     "authentication": "authentication",
+}
+
+VERDICTS = {
+    Verdict.GO_ON: "Go on",
+    Verdict.HOLD: "Hold",
+    Verdict.STEP_BACK: "Step back",
+    Verdict.STOP: "Stop",
 }
 
 

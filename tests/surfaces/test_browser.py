@@ -44,8 +44,9 @@ def server(tmp_path_factory):
     url = f"http://127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("app") / "log.txt"
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    env = {**os.environ, "CI": "", "WARMUP_SEASONS": str(tmp_path_factory.mktemp("seasons"))}
     with log.open("wb") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "CI": ""})
+        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=env)
     try:
         deadline = time.monotonic() + FIRST_SECONDS
         while not answers(url):
@@ -327,7 +328,7 @@ def test_a_pasted_reply_is_answered_at_once_and_slows_the_ramp_down(browser, ser
 # --- every page, in every light
 
 
-PAGES = ("Plan", "Compare", "Retries", "Diagnose", "Assumptions")
+PAGES = ("Plan", "Compare", "Retries", "Track", "Diagnose", "Assumptions")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -338,6 +339,10 @@ def test_light_and_dark(browser, server, dark):
             open_page(page, name)
         if name == "Diagnose":
             page.get_by_role("button", name="Several at once").click()
+            settled(page)
+        if name == "Track":
+            page.get_by_role("button", name="Try an example season").click()
+            expect(page.get_by_role("heading", name="Planned and observed")).to_be_visible(timeout=1000 * FIRST_SECONDS)
             settled(page)
         assert luminance(page, "background-color") < 0.2 if dark else luminance(page, "background-color") > 0.8
         assert luminance(page, "color") > 0.7 if dark else luminance(page, "color") < 0.3

@@ -193,7 +193,29 @@ def test_frontier_where_nobody_arrives():
 # --- all of them
 
 
+def followed():
+    """Two providers, of whose four days the first two were observed."""
+    nan = float("nan")
+    counts = {"volume": [100, 200, 300, 400], "q10": [90, 150, 200, 300], "q50": [100, 200, 300, 400]}
+    counts |= {"q90": [100, 200, 300, 400], "sent": [100, 180, nan, nan], "delivered": [99, 120, nan, nan]}
+    return pd.concat([pd.DataFrame({"provider": name, "date": DAYS[:4], **counts}) for name in ("gmail", "<b>")])
+
+
+def test_planned_and_observed_marks_what_is_known_and_today():
+    figure = figures.planned_and_observed(followed(), DAYS[2])
+    sent = next(trace for trace in figure.data if trace.name == "Sent")
+    assert sent.y == (100.0, 180.0, None, None)
+    assert [trace.name for trace in figure.data if trace.showlegend] == [
+        "Forecast, 8 times in 10", "Planned", "Sent", "Delivered",
+    ]  # fmt: skip
+    texts = [note.text for note in figure.layout.annotations]
+    assert {"Today", "&lt;b&gt;"} <= set(texts)
+    assert len(figure.layout.shapes) == 2
+    assert "NaN" not in figure.to_json()
+
+
 ALL = {
+    "followed": lambda rows: figures.planned_and_observed(followed()[:rows], DAYS[2]),
     "ramp": lambda rows: figures.ramp(VOLUMES[:rows], TOTAL[:rows], OTHER[:rows], "SendGrid"),
     "heat map": lambda rows: figures.deferral_heat_map(banded()[:rows]),
     "frontier": lambda rows: figures.frontier(FRONTIER[:rows]),
@@ -228,6 +250,7 @@ def test_full_figures_do_not_say_so(name):
         ("ramp", "Messages a day"),
         ("comparison", "Messages a day"),
         ("bands", "Delivered (messages a day)"),
+        ("followed", "Messages a day"),
         ("causes", "Deferred attempts a day"),
         ("frontier", "Days until the target is reached"),
         ("retries", "Mean delay of mail deferred at first"),
