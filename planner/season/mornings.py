@@ -203,7 +203,7 @@ def _by_hand(sender: Sender, before: Plan | None, day: date, last: date) -> Cell
     for name, days in before.options.get("fixed", {}).items():
         own = {date.fromisoformat(d): int(n) for d, n in days.items() if d not in noted.get(name, ())}
         cells[name] = {d: n for d, n in own.items() if day <= d <= last}
-    return cells
+    return {name: days for name, days in cells.items() if days}
 
 
 def _joined(*many: Mapping[str, Mapping[date, int]]) -> Cells:

@@ -76,7 +76,7 @@ def test_a_table_begins_a_season() -> None:
 
 def test_a_log_counts_beside_a_table_and_keeps_no_name(folder: Path) -> None:
     text = run("observe", "shop.yaml", "mail.log", "--json").stdout
-    assert json.loads(text)["counts"]["sent"] == [[1]]
+    assert json.loads(text)["counts"]["sent"] == [[1], [0]]
     kept = (folder / "seasons" / "shop.json").read_text()
     assert "canary" not in text + kept
     both = json.loads(run("observe", "shop", "mail.log", "days.csv", "--json", "--no-save").stdout)
@@ -86,7 +86,10 @@ def test_a_log_counts_beside_a_table_and_keeps_no_name(folder: Path) -> None:
 
 def test_logs_of_two_servers_add_up(folder: Path) -> None:
     shutil.copy("mail.log", "other.log")
-    assert json.loads(run("observe", "shop.yaml", "mail.log", "other.log", "--json").stdout)["counts"]["sent"] == [[2]]
+    assert json.loads(run("observe", "shop.yaml", "mail.log", "other.log", "--json").stdout)["counts"]["sent"] == [
+        [2],
+        [0],
+    ]
 
 
 def test_the_morning_from_verdict_to_plan() -> None:

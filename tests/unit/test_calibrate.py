@@ -139,7 +139,7 @@ def test_sent_and_delivered_suffice() -> None:
         )
     )
     learnt = calibrated(seen)
-    assert of(learnt, "yahoo", "daily_growth") > 0.2
+    assert of(learnt, "yahoo", "cold_allowance") > 0.3
     assert of(learnt, "yahoo", "daily_growth", "posterior")[1] < of(learnt, "yahoo", "daily_growth", "prior")[1]
 
 

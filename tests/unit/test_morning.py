@@ -146,7 +146,7 @@ def test_tables_and_json_hold_the_same(plan: wp.Plan) -> None:
     assert [one["verdict"] for one in data["providers"]] == ["go_on", "hold"]
     assert data["boss"] == made.boss()
     assert "<script" not in made._repr_html_()
-    with pytest.raises(wp.InputError, match="Unknown table 'tody'. Did you mean 'today'"):
+    with pytest.raises(wp.InputError, match=r"Unknown table 'tody'. Did you mean 'today'"):
         made.to_frame("tody")
 
 
