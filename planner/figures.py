@@ -479,7 +479,7 @@ def planned_and_observed(frame: pd.DataFrame, today: date | None = None) -> Figu
             figure.add_vline(x=start, line=line, row=row + 1, col=1)
         if groups:
             figure.add_annotation(
-                x=start, yref="y domain", y=1, text="Today", showarrow=False, xanchor="left", yanchor="top", xshift=4
+                x=start, yref="y domain", y=0, text="Today", showarrow=False, xanchor="left", yanchor="bottom", xshift=4
             )
     return _told(figure, frame)
 

@@ -104,17 +104,27 @@ def _known(season: wp.Season, day: date) -> pd.DataFrame:
 
 
 def _take_day(season: wp.Season, day: date, edited: pd.DataFrame, known: pd.DataFrame) -> None:
-    filled = edited[edited.notna().any(axis=1)]
-    if filled.empty or edited.equals(known):
+    if edited.equals(known) or edited.isna().all(axis=None):
         st.warning("Type at least what was sent, and how much of it was delivered, at one provider.")
         return
-    counts = filled.astype("Float64").astype(float).rename_axis("provider").reset_index()
     try:
-        seen = wp.Observations.from_frame(counts.assign(date=pd.Timestamp(day)))
+        seen = counted(edited, day)
     except wp.InputError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     _take(season, seen, None)
+
+
+def counted(typed: pd.DataFrame, day: date) -> wp.Observations:
+    """Make observations of a day's counts: a row per provider, a column per count; what is empty is not known.
+
+    Raises
+    ------
+    InputError
+        If a number cannot be right.
+    """
+    filled = typed[typed.notna().any(axis=1)].astype("Float64").astype(float)
+    return wp.Observations.from_frame(filled.rename_axis("provider").reset_index().assign(date=pd.Timestamp(day)))
 
 
 # --- a text, a file

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -191,6 +192,23 @@ def test_the_example_season_ends_on_a_bad_day(plan):
     assert trouble[-1] > 0.1
     assert np.median(trouble) < 0.1
     assert not seen.doubts(SENDER, START + timedelta(days=10))
+
+
+def test_three_typed_numbers_are_a_day_and_empty_cells_are_not_known():
+    typed = pd.DataFrame(pd.NA, index=["gmail", "yahoo"], columns=list(bringing.COLUMNS), dtype="Int64")
+    typed.loc["yahoo", ["sent", "delivered", "complaints"]] = 300, 280, 0
+    seen = bringing.counted(typed, START)
+    assert seen.providers == ("yahoo",)
+    assert (seen.sent.item(), seen.delivered.item(), seen.complaints.item()) == (300, 280, 0)
+    assert np.isnan(seen.blocked.item())
+
+
+def test_nothing_typed_begins_nothing(folder):
+    app = opened()
+    button = next(button for button in app.main.button if button.label == "Bring in Tue 10 Nov")
+    settled(button.click().run())
+    assert "Type at least what was sent" in shown(app)
+    assert not list(folder.iterdir())
 
 
 def test_broken_lines_are_told_with_their_numbers_and_names_stay_out(folder):
