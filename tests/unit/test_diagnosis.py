@@ -210,6 +210,46 @@ def test_one_stray_reply_stops_no_ramp() -> None:
     assert "Elephant Post: 201, mostly" in many.summary()
 
 
+POSTFIX = "Jan 11 09:00:00 mx postfix/smtp[7]: 4F{n:04}: to=<ann@{domain}>, relay={relay}[192.0.2.7]:25, delay=1, dsn={dsn}, status={status} ({said})"  # noqa: E501
+GMAIL_SAID = "host gmail-smtp-in.l.google.com[192.0.2.7] said: 550-5.7.26 This message is unauthenticated (in reply to end of DATA command)"  # noqa: E501
+
+
+def log(taken: int, refused: int, domain: str = "gmail.com", relay: str = "gmail-smtp-in.l.google.com") -> str:
+    """A log of mail that Gmail refused as unauthenticated, and of mail that a host took."""
+    lines = [
+        POSTFIX.format(n=n, domain=domain, relay=relay, dsn="2.0.0", status="sent", said="250 2.0.0 OK")
+        for n in range(taken)
+    ]
+    gmail = {"domain": "gmail.com", "relay": "gmail-smtp-in.l.google.com", "dsn": "5.7.26", "status": "bounced"}
+    return "\n".join([*lines, *(POSTFIX.format(n=n, said=GMAIL_SAID, **gmail) for n in range(refused))])
+
+
+def test_accepted_mail_counts_for_its_provider_s_verdict() -> None:
+    stray = wp.diagnose_all(log(9_999, 1))
+    assert stray.verdicts == {"gmail": Verdict.GO_ON}
+    assert stray.tomorrow is Verdict.GO_ON
+    assert stray.gravest() is None
+    assert "Tomorrow: go on" in stray.summary()
+    assert (stray[0].kind, stray[0].provider, stray[0].count) == ("accepted", "gmail", 9_999)
+    assert wp.diagnose_all(log(99, 1)).verdicts == {"gmail": Verdict.STOP}
+    assert wp.diagnose_all(log(100, 1)).verdicts == {"gmail": Verdict.GO_ON}
+    assert wp.diagnose_all(log(0, 1)).verdicts == {"gmail": Verdict.STOP}
+
+
+def test_mail_that_another_provider_took_does_not_count() -> None:
+    elsewhere = wp.diagnose_all(log(9_999, 1, domain="example.com", relay="mx.example.com"))
+    assert elsewhere.verdicts == {"gmail": Verdict.STOP}
+    by_domain = wp.diagnose_all(log(9_999, 1, relay="smarthost.example.com"))
+    assert by_domain.verdicts == {"gmail": Verdict.GO_ON}
+
+
+def test_refusals_in_many_wordings_count_together() -> None:
+    found = wp.diagnose_all([f"550 5.7.1 nobody{'x' * n} knows" for n in range(150)])
+    assert len(found) > 100
+    assert found.verdicts == {"not told": Verdict.HOLD}
+    assert found.gravest() is not None
+
+
 def test_nothing_is_an_answer_too() -> None:
     found = wp.diagnose_all([])
     assert len(found) == 0
