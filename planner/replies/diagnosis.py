@@ -294,7 +294,7 @@ def _is_cut(reply: str) -> bool:
 def diagnosed(said: Said, asked: Matcher) -> Diagnosis:
     """Diagnose what was said on one attempt."""
     if said.accepted or said.speaker is Speaker.NOBODY:
-        return Diagnosis(said, None, None, None, None, None, None)
+        return Diagnosis(said, None, None, None, _hosting(said) if said.accepted else None, None, None)
     found = match(said, asked)
     provider = found.provider or _hosting(said)
     return Diagnosis(said, found, found.cause, _temporary(said, found), provider, found.software, _confidence(found))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOT_TOLD = "not told"
 """Stands for the provider where no reply reveals one."""
 MATTERS = 0.01
-"""Share of a provider's refusals from which an answer counts for its verdict: one stray reply stops no ramp."""
+"""Share of all that a provider answered, accepted mail included, that makes its verdict: one stray reply does not."""
 MOST_DIFFERENT = 10_000
 """Answers that are told apart by their wording; what comes after them is by cause and codes alone."""
 
@@ -78,14 +78,23 @@ class Diagnoses(Sequence[Diagnosis]):
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """What happens to each provider's volume tomorrow: the gravest that one refusal in a hundred calls for."""
-        sums = _counted((_whose(one), one.count) for one in self.refusals)
+        """What happens to each refusing provider's volume tomorrow: what one answer in a hundred calls for, or worse.
+
+        The hundred are all that the provider answered, accepted mail included; graver answers count with milder ones.
+        """
+        refused = _counted((_whose(one), one.count) for one in self.refusals)
+        answered = refused + _counted((_whose(one), one.count) for one in self.answers if one.kind == "accepted")
+        calls = _counted(((_whose(one), one.tomorrow), one.count) for one in self.refusals)
         found: dict[str, Verdict] = {}
-        for one in self.refusals:
-            who = _whose(one)
-            if one.tomorrow and one.count >= MATTERS * sums[who]:
-                found[who] = max(found.get(who, Verdict.GO_ON), one.tomorrow, key=attrgetter("gravity"))
-        return dict(sorted(found.items(), key=lambda item: -sums[item[0]]))
+        for who, _ in refused.most_common():
+            so_far = 0
+            found[who] = Verdict.GO_ON
+            for verdict in sorted(Verdict, key=attrgetter("gravity"), reverse=True):
+                so_far += calls[who, verdict]
+                if so_far >= MATTERS * answered[who]:
+                    found[who] = verdict
+                    break
+        return found
 
     @property
     def tomorrow(self) -> Verdict | None:
@@ -95,7 +104,7 @@ class Diagnoses(Sequence[Diagnosis]):
         return None
 
     def gravest(self) -> Diagnosis | None:
-        """The answer behind the gravest verdict, the most frequent of them; None where nothing was refused."""
+        """The answer behind the gravest verdict, the most frequent of them; None where no refusal counts."""
         verdicts = self.verdicts
         behind = [one for one in self.refusals if one.tomorrow == verdicts[_whose(one)]]
         return max(behind, key=lambda one: (verdicts[_whose(one)].gravity, one.count), default=None)
@@ -237,7 +246,7 @@ def _key(one: Diagnosis, *, by_wording: bool) -> Key:
     """What equal answers have in common."""
     said = one.said
     if one.found is None:
-        return one.kind, said.why_not
+        return one.kind, one.provider, said.why_not
     words = one.found.words
     if by_wording and one.found.basis not in _SAID_WORDS:
         words = _WITH_DIGITS.sub("#", one.text)[:_MOST_WORDS]

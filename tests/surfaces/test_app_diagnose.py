@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
@@ -105,10 +106,13 @@ def test_a_reply_holds_tomorrow_s_ramp_and_undo_takes_it_back(page):
     assert not app.exception
     assert not app.main.header  # the page Plan has none
     held = app.session_state["visit"].last.edited.schedule.total[row]
-    (day,) = typed(app)["gmail"]
-    number = before.dates.index(day)
+    number = before.dates.index(min(typed(app)["gmail"]))
     assert held[number] == held[number - 1] < before.total[row, number]
+    mailed = [day for day in range(number, len(held)) if before.total[row, day]]
+    planned = before.total[row, mailed]
+    assert held[mailed[1:]].tolist() == np.minimum(planned[:-1], planned[1:]).tolist()
     assert app.main.info[0].value.startswith("Gmail")
+    assert "move back by a send day" in app.main.info[0].value
     next(one for one in app.main.button if one.key == "undo brake").click()
     app = settled(app.run())
     assert app.session_state["visit"].last.edited.schedule == before

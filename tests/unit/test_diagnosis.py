@@ -210,6 +210,46 @@ def test_one_stray_reply_stops_no_ramp() -> None:
     assert "Elephant Post: 201, mostly" in many.summary()
 
 
+POSTFIX = "Jan 11 09:00:00 mx postfix/smtp[7]: 4F{n:04}: to=<ann@{domain}>, relay={relay}[192.0.2.7]:25, delay=1, dsn={dsn}, status={status} ({said})"  # noqa: E501
+GMAIL_SAID = "host gmail-smtp-in.l.google.com[192.0.2.7] said: 550-5.7.26 This message is unauthenticated (in reply to end of DATA command)"  # noqa: E501
+
+
+def log(taken: int, refused: int, domain: str = "gmail.com", relay: str = "gmail-smtp-in.l.google.com") -> str:
+    """A log of mail that Gmail refused as unauthenticated, and of mail that a host took."""
+    lines = [
+        POSTFIX.format(n=n, domain=domain, relay=relay, dsn="2.0.0", status="sent", said="250 2.0.0 OK")
+        for n in range(taken)
+    ]
+    gmail = {"domain": "gmail.com", "relay": "gmail-smtp-in.l.google.com", "dsn": "5.7.26", "status": "bounced"}
+    return "\n".join([*lines, *(POSTFIX.format(n=n, said=GMAIL_SAID, **gmail) for n in range(refused))])
+
+
+def test_accepted_mail_counts_for_its_provider_s_verdict() -> None:
+    stray = wp.diagnose_all(log(9_999, 1))
+    assert stray.verdicts == {"gmail": Verdict.GO_ON}
+    assert stray.tomorrow is Verdict.GO_ON
+    assert stray.gravest() is None
+    assert "Tomorrow: go on" in stray.summary()
+    assert (stray[0].kind, stray[0].provider, stray[0].count) == ("accepted", "gmail", 9_999)
+    assert wp.diagnose_all(log(99, 1)).verdicts == {"gmail": Verdict.STOP}
+    assert wp.diagnose_all(log(100, 1)).verdicts == {"gmail": Verdict.GO_ON}
+    assert wp.diagnose_all(log(0, 1)).verdicts == {"gmail": Verdict.STOP}
+
+
+def test_mail_that_another_provider_took_does_not_count() -> None:
+    elsewhere = wp.diagnose_all(log(9_999, 1, domain="example.com", relay="mx.example.com"))
+    assert elsewhere.verdicts == {"gmail": Verdict.STOP}
+    by_domain = wp.diagnose_all(log(9_999, 1, relay="smarthost.example.com"))
+    assert by_domain.verdicts == {"gmail": Verdict.GO_ON}
+
+
+def test_refusals_in_many_wordings_count_together() -> None:
+    found = wp.diagnose_all([f"550 5.7.1 nobody{'x' * n} knows" for n in range(150)])
+    assert len(found) > 100
+    assert found.verdicts == {"not told": Verdict.HOLD}
+    assert found.gravest() is not None
+
+
 def test_nothing_is_an_answer_too() -> None:
     found = wp.diagnose_all([])
     assert len(found) == 0
@@ -242,18 +282,20 @@ def test_causes_are_drawn_by_how_often_they_were_met() -> None:
 
 # --- what it does to a plan
 
-DAYS = tuple(date(2027, 1, day) for day in (11, 12, 13, 14))
+DAYS = tuple(date(2027, 1, day) for day in range(11, 17))
 
 
 def schedule(*volumes: int) -> wp.Schedule:
     """A schedule of one provider, by day."""
-    return wp.Schedule(("gmail",), ("all",), DAYS, np.array([[volumes]], dtype=float))
+    return wp.Schedule(("gmail",), ("all",), DAYS[: len(volumes)], np.array([[volumes]], dtype=float))
 
 
 @pytest.mark.parametrize(
     ("today", "verdict", "cells"),
     [
-        (date(2026, 11, 25), Verdict.HOLD, {DAYS[1]: 100}),  # not begun: the second day holds at the first
+        (date(2026, 11, 25), Verdict.HOLD, {DAYS[1]: 100, DAYS[3]: 200}),  # not begun: the second day as the first
+        (date(2026, 11, 25), Verdict.STEP_BACK, {DAYS[1]: 50, DAYS[3]: 100}),
+        (DAYS[0], Verdict.STOP, {DAYS[1]: 0, DAYS[3]: 200}),
         (DAYS[1], Verdict.HOLD, {DAYS[3]: 200}),  # a day without mail lies between
         (DAYS[1], Verdict.STEP_BACK, {DAYS[3]: 100}),
         (DAYS[1], Verdict.STOP, {DAYS[3]: 0}),
@@ -265,6 +307,31 @@ def test_tomorrow_follows_the_verdict(today: date, verdict: Verdict, cells: dict
     assert changed == {"gmail": cells}
     assert len(said) == 1
     assert said[0].startswith("Gmail: ")
+    assert ("the days after move back" in said[0]) == (len(cells) > 1)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ramp", "why", "by"),
+    [
+        (Verdict.HOLD, [400, 800, 1600], ", as many as on Wed 13 Jan", "a send day"),
+        (Verdict.STEP_BACK, [200, 400, 800], ", half of those on Wed 13 Jan", "2 send days"),
+        (Verdict.STOP, [0, 800, 1600], "", "a send day"),
+    ],
+)
+def test_the_ramp_goes_on_from_the_changed_day(verdict: Verdict, ramp: list[int], why: str, by: str) -> None:
+    changed, (said,) = braked(schedule(100, 200, 400, 800, 1600, 3200), DAYS[2], {"gmail": verdict})
+    assert list(changed["gmail"].values()) == ramp
+    rest = f"the days after move back by {by}; do it again tomorrow if it is not mended."
+    assert said == f"Gmail: {ramp[0]} on Thu 14 Jan instead of 800{why}; {rest}"
+
+
+def test_a_weak_day_is_not_where_a_ramp_goes_on_and_no_day_is_raised() -> None:
+    changed, said = braked(schedule(100, 400, 50, 500, 900, 900), DAYS[3], {"gmail": Verdict.STEP_BACK})
+    assert list(changed["gmail"].values()) == [250, 400]
+    assert "none above its plan" not in said[0]
+    changed, said = braked(schedule(100, 400, 800, 20, 900), DAYS[1], {"gmail": Verdict.STOP})
+    assert changed["gmail"] == {DAYS[2]: 0, DAYS[4]: 20}
+    assert "none above its plan" in said[0]
 
 
 def test_never_more_than_planned_is_sent() -> None:
