@@ -10,6 +10,9 @@ from hypothesis import settings
 
 CI = os.environ.get("CI") == "true"
 
+collect_ignore = ["fixtures"]
+"""What wrote the fixtures runs mail servers; it is no test."""
+
 # The first example may compile the kernel: no deadline holds. CI draws the same examples every time.
 settings.register_profile("planner", deadline=None, derandomize=CI)
 settings.load_profile("planner")
