@@ -48,6 +48,11 @@ _ORDINARY = frozenset(
         "that", "this", "unknown", "user", "webmaster",
     ]
 )  # fmt: skip
+# what stands in quotes before an address is a person's name
+_DISPLAY_NAME = re.compile(rf'"[^"<>@]{{1,100}}"\s?<(?={_MARK}@)')
+# an address that a line's end has cut
+_OPEN_END = re.compile(r"<[\w.+=-]{1,64}+$")
+_APART = re.compile(r"([\w.+-]{1,64}) @ ?(?=[\w-]{1,63}\.[A-Za-z])")
 _BACK_LOCAL = re.compile(r"""[^\s<>()\[\],;:"@]*+""")
 _DOMAIN = re.compile(r"\[[0-9A-Za-z:.]{1,60}+\]|[\w-]++(?:\.[\w-]++)*+")
 _LEAD = re.compile(r"([2-5]\d\d)(-| )(?=(#?[245]\.\d{1,3}\.\d{1,3}(?= ))?)")
@@ -82,6 +87,8 @@ def clean(text: str) -> str:
     if not text.isprintable():
         text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     text = masked(text)
+    if "<" in text:
+        text = _OPEN_END.sub(f"<{_MARK}", text)
     lead = _LEAD.match(text)
     if lead:
         text = _once(text, lead)
@@ -123,6 +130,8 @@ def masked(text: str) -> str:
     text = with_signs(text)
     if "@" not in text:
         return text
+    if " @" in text:
+        text = _APART.sub(r"\1@", text)
     before, *rest = text.split("@")
     out = []
     for after in rest:
@@ -149,7 +158,8 @@ def masked(text: str) -> str:
         else:
             before = f"{after[:end]}>{after[end:]}"
     out.append(before)
-    return "".join(out)
+    hidden = "".join(out)
+    return _DISPLAY_NAME.sub("<", hidden) if '"' in hidden else hidden
 
 
 def without(text: str, address: str | None) -> str:
@@ -162,7 +172,14 @@ def without(text: str, address: str | None) -> str:
         return text
     name = re.escape(local[:256])
     if len(local) < 4 or local.lower() in _ORDINARY:
-        return re.sub(rf"(?<=[<'\"(\[]){name}(?=[>'\")\]])", _MARK, text)
+        text = re.sub(rf"(?<=[<'\"(\[]){name}(?=[>'\")\]])", _MARK, text)
+        if local.lower() in _ORDINARY:
+            return text
+        # a word as short as this may be any: it is a name where replies name somebody
+        named = (
+            rf"(?<![\w.-]){name}(?=:)|(?<=user ){name}(?![\w-])|(?<=box ){name}(?![\w-])|(?<=recipient ){name}(?![\w-])"
+        )
+        return re.sub(named, _MARK, text, flags=re.IGNORECASE)
     return re.sub(rf"(?<![\w.-]){name}(?![\w-])", _MARK, text)
 
 
@@ -188,6 +205,9 @@ def _without_local(before: str) -> str | None:
     if not size:
         return None
     kept, local = before[:-size], before[-size:]
+    opened = kept.rfind("<", max(0, len(kept) - 80))
+    if opened >= 0 and kept.endswith((". ", "- ", "_ ", "+ ")) and " " not in kept[opened:-1]:
+        return kept[: opened + 1]  # a local part that was wrapped
     if local.startswith("//") and kept.endswith(":"):
         # an address within a URL: the host stays
         slash = local.find("/", 2)

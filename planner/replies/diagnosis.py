@@ -30,10 +30,10 @@ _PASSING = frozenset({ReplyCause.RATE_LIMIT, ReplyCause.CONNECTION_LIMIT})
 _STAYING = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.BLOCKLIST})
 """Where a "try again later" in a 5xx is politeness: the address is no better tomorrow, nor is a listed one."""
 _NAMED_WAIT = re.compile(
-    r"\b(?:in|after|for|within|wait|of|next)\s(?:at least |about |another |the )?"
-    r"(?:(\d{1,6})|(an?|one))\s?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b"
+    r"(?<!waited )(?<!waiting )\b(?:in|after|for|wait|next)\s(?:at least |about |another |the )?"
+    r"(?:(\d{1,6})|(an?|one))\s?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\b"
 )
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST_WAIT = 2 * 86_400
 _SHORTEST_WAIT = 60.0
 _SURE = {Basis.TOKEN: "high", Basis.PROVIDER_CODE: "high", Basis.PHRASE: "medium", Basis.ENHANCED_CODE: "medium"}
@@ -101,7 +101,7 @@ class Diagnosis:
         """``refusal`` by a server, ``own side``, ``accepted``, or ``no reply``."""
         if self.said.speaker is Speaker.NOBODY:
             return "no reply"
-        if self.said.accepted:
+        if self.said.accepted or _asks_on(self.said):
             return "accepted"
         return "own side" if self.said.speaker is Speaker.CLIENT else "refusal"
 
@@ -293,11 +293,16 @@ def _is_cut(reply: str) -> bool:
 
 def diagnosed(said: Said, asked: Matcher) -> Diagnosis:
     """Diagnose what was said on one attempt."""
-    if said.accepted or said.speaker is Speaker.NOBODY:
+    if said.accepted or said.speaker is Speaker.NOBODY or _asks_on(said):
         return Diagnosis(said, None, None, None, _hosting(said) if said.accepted else None, None, None)
     found = match(said, asked)
     provider = found.provider or _hosting(said)
     return Diagnosis(said, found, found.cause, _temporary(said, found), provider, found.software, _confidence(found))
+
+
+def _asks_on(said: Said) -> bool:
+    """Whether the server only asks for the rest."""
+    return said.code is not None and said.code // 100 == 3
 
 
 def _hosting(said: Said) -> str | None:

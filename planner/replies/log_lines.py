@@ -36,6 +36,7 @@ _EXIM_ID = re.compile(
 )
 _REST_OF_STAMP = re.compile(r"[\d:.,+\-TZ\]]{0,30}+\s{0,4}+")
 _QMAIL = re.compile(r"\bdelivery \d+: (deferral|failure|success): ")
+_BRACKETED_NAME = re.compile(r"<([^<>@\s]{2,64})@")
 _QMAIL_LINE_END = re.compile(r"/(?=Remote_host|Giving_up|STARTTLS|[2-5]\d\d[-_]|\s*\Z)")
 _CODE_PIECE = re.compile(r"(?:[2-5]\d\d-?)?(?:#?[245]\.\d{1,3}\.\d{1,3})?\Z")
 _FIELD = {name: re.compile(rf"\{{{name}=([^}}]{{0,300}})\}}") for name in ("FQDN", "IP")}
@@ -69,6 +70,10 @@ def postfix(line: str, start: int) -> Said | None:
     status = line[at + 7 : status_end]
     reason = line[status_end + 2 :].rstrip()
     reason = without(reason.removesuffix(")"), address)
+    original = line.find("orig_to=<", end, at)
+    if original >= 0:  # as it was before an alias or a forward; often a bare name
+        name = line[original + 9 : line.find(">", original)]
+        reason = without(reason, name if "@" in name else f"{name}@")
     host = None
     relay = line.find("relay=", end, at)
     if relay >= 0:
@@ -190,7 +195,10 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
 
 
 def _qmail(words: str, result: str) -> Said:
+    names = _BRACKETED_NAME.findall(words)
     words = _QMAIL_LINE_END.sub(" ", _without_names(words)).replace("_", " ").strip()
+    for name in dict.fromkeys(names):  # it may stand alone further on
+        words = without(words, f"{name}@")
     host = re.match(r"([\w.-]{1,255}) (?:does not like|failed after|accepted)", words)
     at = words.find("Remote host said:")
     named = host_name(host[1]) if host else None

@@ -30,6 +30,16 @@ NO_REPLY = {
 NO_REPLY_AT_ALL = "It holds no reply code, and no words that a mail server or a mail program is known to say."
 PASTE = "Paste the reply itself, the log line that quotes it, or the bounce message."
 
+TAKEN = "The server took the message. Whether it lands in the inbox, a reply does not tell."
+STEPS = {
+    220: "The server greets, and waits for the sender.",
+    221: "The server says good-bye. What became of the message, an earlier reply tells.",
+    252: "The server does not tell whether the address exists, and takes mail for it.",
+    334: "The server asks for the next part of the login.",
+    354: "The server asks for the message itself.",
+}
+"""Replies of a session that goes on."""
+
 VERDICTS = {
     Verdict.GO_ON: "go on as planned tomorrow",
     Verdict.HOLD: "hold tomorrow's volume at today's",
@@ -66,7 +76,7 @@ def meaning(d: Diagnosis) -> str:
     """Say what it means: the rule's own words before the cause's."""
     if d.advice is None:
         if d.kind == "accepted":
-            return "The server took the message. Whether it lands in the inbox, a reply does not tell."
+            return STEPS.get(d.code or 0, TAKEN)
         return f"{NO_REPLY.get(d.said.why_not or '', NO_REPLY_AT_ALL)} {PASTE}"
     if d.found and d.found.rule and d.found.rule.means:
         return d.found.rule.means

@@ -866,3 +866,42 @@ def test_column_names_alone_say_nothing():
     names = io.StringIO()
     csv.writer(names).writerow(["type", "timeLogged", "orig", "rcpt"])
     assert only(names.getvalue()).speaker is NOBODY
+
+
+# --- names where programs repeat them
+
+
+FORWARDED = (
+    "Nov 25 09:00:12 mx postfix/smtp[1]: 4F: to=<ann@example.com>, orig_to=<zorblax>, "
+    "relay=mx.example.com[192.0.2.1]:25, dsn=5.1.1, status=bounced (host mx.example.com[192.0.2.1] said: "
+    "550 5.1.1 zorblax: user unknown (in reply to RCPT))"
+)
+REPEATED = (
+    "delivery 12: failure: 192.0.2.1_does_not_like_recipient./Remote_host_said:_550_<zorblax@example.com>:"
+    "_Recipient_zorblax_unknown/Giving_up_on_192.0.2.1./"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FORWARDED,
+        REPEATED,
+        "550 5.1.1 zorblax @example.com unknown",
+        "550 5.1.1 zorblax(at)example.com unknown",
+        "550 5.1.1 <zorblax.\n quimby@example.com> unknown",
+        '550 5.1.1 "Zorblax Quimby" <zq@example.com> unknown',
+    ],
+)
+def test_a_repeated_or_disguised_name_is_left_out(text):
+    said = read(text)
+    assert "zorblax" not in repr(said).lower()
+    assert said[0].code == 550
+
+
+def test_a_short_name_is_left_out_where_the_record_names_it():
+    text = (
+        "Final-Recipient: rfc822; eve@example.com\nAction: failed\nStatus: 5.1.1\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 eve: no such user here"
+    )
+    assert read(text)[0].text == "550 5.1.1 …: no such user here"

@@ -12,7 +12,7 @@ import pytest
 import planner as wp
 from benchmarks.diagnose import answers, replies
 from planner.errors import InputError
-from planner.replies.diagnosis import diagnosed, matcher_in_use
+from planner.replies.diagnosis import diagnosed, matcher_in_use, named_wait
 from planner.replies.matching import Phrase, match, matcher, phrases_of
 from planner.replies.reading import Said, Speaker, read
 from planner.replies.rules import Rule, rulebook
@@ -179,3 +179,25 @@ def test_a_code_alone_gives_no_advice_that_destroys():
     assert found.tomorrow == "hold"
     assert not any("uppress" in text for text in found.do)
     assert "does not tell why" in found.meaning
+
+
+@pytest.mark.parametrize(
+    "text", ["220 mx.example.com ESMTP", "221 2.0.0 Bye", "334 VXNlcm5hbWU6", "354 End data with ."]
+)
+def test_a_step_of_a_session_is_no_refusal(text):
+    found = wp.diagnose(text)
+    assert found.kind == "accepted"
+    assert "took the message" not in found.meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("450 Greylisted for 5 minutes", 300),
+        ("451 next try in 2 days", 172_800),
+        ("450 4.7.1 rate limit exceeded; 500 messages within 1 hour allowed", None),
+        ("421 timeout, waited for 300 seconds", None),
+    ],
+)
+def test_only_an_instruction_names_a_wait(text, seconds):
+    assert named_wait(text) == seconds
