@@ -346,8 +346,9 @@ def test_light_and_dark(browser, server, dark):
             settled(page)
         assert luminance(page, "background-color") < 0.2 if dark else luminance(page, "background-color") > 0.8
         assert luminance(page, "color") > 0.7 if dark else luminance(page, "color") < 0.3
-        ticks = ".x2tick" if name == "Track" else ".xtick"  # of several axes the last has the labels
-        label = page.locator(f".js-plotly-plot {ticks} text").first.evaluate("node => getComputedStyle(node).fill")
+        label = page.locator(".js-plotly-plot g[class$=tick] text").first.evaluate(
+            "node => getComputedStyle(node).fill"
+        )
         assert abs(brightness(label) - luminance(page, "background-color")) > 0.3, name
     page.close()
 
