@@ -1,4 +1,4 @@
-"""Is the posterior right on a hundred small worlds? `make calibration` asks a thousand larger ones."""
+"""Is the posterior right on sixty small worlds? `make calibration` asks a thousand larger ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import planner as wp
 from benchmarks.calibration import BAND, DECISIVE, LEAST_KEPT, LOOKED_AT, MOST_KEPT, distance, judged
 
-SETS = 100
+SETS = 60
 SENDER = wp.Sender.from_dict(
     {
         "audience": {"providers": {"gmail": 55, "yahoo": 45}},
@@ -40,7 +40,7 @@ def test_ranks_of_the_truth_are_uniform(judgements, parameter) -> None:
 
 
 def test_intervals_hold_as_many_held_out_days_as_they_say(judgements) -> None:
-    """600 days of 200 ramps: their own chance is about two in a hundred."""
+    """360 days of 120 ramps: their own chance is about three in a hundred."""
     at = np.stack([held_out for _, held_out, _ in judgements])
     assert LEAST_KEPT <= np.mean((at >= 0.1) & (at <= 0.9)) <= MOST_KEPT
 
