@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from planner.errors import InputError
 from planner.inputs.catalogue import Catalogue, catalogue
 from planner.inputs.retry import RetryPolicy
 from planner.replies import report
@@ -271,7 +272,14 @@ def diagnose(text: str | bytes) -> Diagnosis:
     -------
     Diagnosis
         Also of what is no mail reply: it says so.
+
+    Raises
+    ------
+    InputError
+        If `text` is neither str nor bytes.
     """
+    if not isinstance(text, str | bytes):
+        raise InputError(f"text is {type(text).__name__}, not text. Give a str or bytes; diagnose_all takes many.")
     asked = matcher_in_use()
     said = read(text)
     found = [diagnosed(one, asked) for one in (dict.fromkeys(said) if len(said) > 1 else said)]

@@ -905,3 +905,9 @@ def test_a_short_name_is_left_out_where_the_record_names_it():
         "Diagnostic-Code: smtp; 550 5.1.1 eve: no such user here"
     )
     assert read(text)[0].text == "550 5.1.1 …: no such user here"
+
+
+@pytest.mark.parametrize("end", ["<br>\n ", "<br>", "&lt;br&gt;\n "])
+def test_a_line_that_html_broke_is_one(end):
+    text = f"421 4.7.0 [TSS04] Messages{end}from 192.0.2.1 temporarily deferred"
+    assert [said.text for said in read(text)] == ["421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred"]

@@ -201,3 +201,9 @@ def test_a_step_of_a_session_is_no_refusal(text):
 )
 def test_only_an_instruction_names_a_wait(text, seconds):
     assert named_wait(text) == seconds
+
+
+@pytest.mark.parametrize("text", [None, 421, ["421 try later"], bytearray(b"421")])
+def test_what_is_no_text_is_refused_in_a_sentence(text):
+    with pytest.raises(InputError, match="not text"):
+        wp.diagnose(text)
