@@ -18,9 +18,7 @@ from planner.simulation.layout import (
     EXPIRED,
     FIRST_TROUBLE,
     LIMIT,
-    N_CAUSES,
     N_DELAY_BINS,
-    N_FATES,
     N_ROWS,
     PENALTY,
     W_AUTH_REFUSED,
@@ -35,14 +33,11 @@ from planner.simulation.layout import (
     W_TROUBLE_DEFERRAL,
     W_TROUBLE_ENDS,
     W_TROUBLE_STARTS,
-    Due,
-    Queue,
     Retries,
-    Rounds,
     Today,
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
-from planner.simulation.queueing import clear
+from planner.simulation.queueing import clear, empty_queue
 from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, run_day
 
 SPREAD, NOISE = range(2)
@@ -144,34 +139,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
     quiet[W_BASE_DEFERRAL] = 0.0
     quiet[W_STUCK_SHARE] = 0.0
     quiet[W_TROUBLE_STARTS] = 0.0
-    n_firsts, n_attempts = waits.attempts.shape[0], waits.nominal.shape[1]
-    n_classes = (n_firsts + 1) * N_FATES
-    n_cells = n_attempts * n_classes
-    queue = Queue(
-        np.zeros((waits.ring_slots, n_cells, 4)),
-        np.zeros((waits.ring_slots, n_cells), np.int32),
-        np.zeros(waits.ring_slots, np.int64),
-    )
-    rounds = Rounds(np.zeros((waits.n_rounds, n_attempts * n_firsts)), np.zeros(waits.n_rounds))
-    due = Due(
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros((N_FATES, N_CAUSES)),
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-    )
-    for cell in range(n_cells):
-        place = cell % n_classes
-        due.attempt[cell] = cell // n_classes
-        due.group[cell] = place // N_FATES
-        due.luck[cell] = cell // n_classes * 64 + (62 + place % N_FATES if due.group[cell] == n_firsts else place)
+    queue, rounds, due = empty_queue(waits.attempts.shape[0], waits.nominal.shape[1], waits.ring_slots, waits.n_rounds)
     retries = Retries(
         waits.attempts,
         waits.class_of_cause,

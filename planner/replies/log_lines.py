@@ -21,7 +21,6 @@ _STAMP = re.compile(
 )
 _POSTFIX = re.compile(r"\bpostfix[\w-]{0,30}/[\w/-]{1,40}\[\d+\]")
 _EXIM_FLAG = re.compile(r"(?:^|\s)(==|\*\*|=>|->|>>) (?:[^\s<>]{0,320}<)?([^\s<>]{1,320})")
-_EXIM_ADDRESS = re.compile(r"[\w.-]{1,255}+")
 _EXIM_HOST = re.compile(r"\bH=([\w.-]{1,255})|\bhost ([\w.-]{1,255}) \[")
 _EXIM_REASON = re.compile(r"\bdefer \(-?\d{1,5}\)|\bR=\S{1,100}(?: P=\S{1,300})?(?: T=\S{1,100})?")
 _EXIM_AFTER = re.compile(r"SMTP error from remote (?:mail server|mailer) after ")

@@ -25,8 +25,6 @@ from planner.simulation.layout import (
     HARD_BOUNCED,
     HOLD,
     INJECTED,
-    N_CAUSES,
-    N_FATES,
     N_ROWS,
     OVERFLOW,
     QUEUED,
@@ -37,15 +35,12 @@ from planner.simulation.layout import (
     W_ESTABLISHED,
     W_GREYLISTING_FADE,
     W_GREYLISTING_PROBABILITY,
-    Due,
     Inputs,
-    Queue,
     Retries,
-    Rounds,
     Today,
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
-from planner.simulation.queueing import clear
+from planner.simulation.queueing import clear, empty_queue
 from planner.simulation.slots import OLDEST, days_held, run_day
 from planner.vocabulary import HALF
 
@@ -68,35 +63,7 @@ def run_chunk(first: int, last: int, inputs: Inputs, out: Any, delays: Any) -> N
 
 @compiled
 def _chunk(first, last, inp, out, delays):  # type: ignore[no-untyped-def]
-    n_firsts, n_attempts = inp.attempts.shape[1], inp.nominal.shape[2]
-    n_classes = (n_firsts + 1) * N_FATES
-    n_cells = n_attempts * n_classes
-    queue = Queue(
-        np.zeros((inp.ring_slots, n_cells, 4)),
-        np.zeros((inp.ring_slots, n_cells), np.int32),
-        np.zeros(inp.ring_slots, np.int64),
-    )
-    rounds = Rounds(np.zeros((inp.n_rounds, n_attempts * n_firsts)), np.zeros(inp.n_rounds))
-    due = Due(
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros(n_cells),
-        np.zeros((N_FATES, N_CAUSES)),
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-        np.zeros(n_cells, np.int64),
-    )
-    for cell in range(n_cells):
-        place = cell % n_classes
-        due.attempt[cell] = cell // n_classes
-        due.group[cell] = place // N_FATES
-        # the same luck however many first waits the other providers' policies have
-        due.luck[cell] = cell // n_classes * 64 + (62 + place % N_FATES if due.group[cell] == n_firsts else place)
+    queue, rounds, due = empty_queue(inp.attempts.shape[1], inp.nominal.shape[2], inp.ring_slots, inp.n_rounds)
     held = np.zeros(inp.volume.shape[1])
     for s in range(first, last):
         for p in range(inp.volume.shape[0]):

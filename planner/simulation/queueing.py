@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from planner.simulation.compiling import inlined
-from planner.simulation.layout import AGE, BAD, COUNT, START
+from planner.simulation.compiling import compiled, inlined
+from planner.simulation.layout import AGE, BAD, COUNT, N_CAUSES, N_FATES, START, Due, Queue, Rounds
 
 _NEGLIGIBLE = 1e-9
 
@@ -111,3 +111,37 @@ def share_out(left, n_cells, amount, among, u, sampled, part):  # type: ignore[n
         before = upto
         part[i] = given
         left[i] = n - given if n - given > _NEGLIGIBLE else 0.0
+
+
+@compiled
+def empty_queue(n_firsts, n_attempts, ring_slots, n_rounds):  # type: ignore[no-untyped-def]
+    """Make room for one provider's queue, used again for each scenario; returns Queue, Rounds and Due."""
+    n_classes = (n_firsts + 1) * N_FATES
+    n_cells = n_attempts * n_classes
+    queue = Queue(
+        np.zeros((ring_slots, n_cells, 4)),
+        np.zeros((ring_slots, n_cells), np.int32),
+        np.zeros(ring_slots, np.int64),
+    )
+    rounds = Rounds(np.zeros((n_rounds, n_attempts * n_firsts)), np.zeros(n_rounds))
+    due = Due(
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros(n_cells),
+        np.zeros((N_FATES, N_CAUSES)),
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+        np.zeros(n_cells, np.int64),
+    )
+    for cell in range(n_cells):
+        place = cell % n_classes
+        due.attempt[cell] = cell // n_classes
+        due.group[cell] = place // N_FATES
+        # the same luck however many first waits the other providers' policies have
+        due.luck[cell] = cell // n_classes * 64 + (62 + place % N_FATES if due.group[cell] == n_firsts else place)
+    return queue, rounds, due
