@@ -52,7 +52,7 @@ _ORDINARY = frozenset(
 _DISPLAY_NAME = re.compile(rf'"[^"<>@]{{1,100}}"\s?<(?={_MARK}@)')
 # an address that a line's end has cut
 _OPEN_END = re.compile(r"<[\w.+=-]{1,64}+$")
-_APART = re.compile(r"([\w.+-]{1,64}) @ ?(?=[\w-]{1,63}\.[A-Za-z])")
+_APART = re.compile(r"(?<!\w)(?!(?:at|for|from|in|of|on|the|to|with) )([\w.+-]{1,64}) @ ?(?=[\w-]{1,63}\.[A-Za-z])")
 _BACK_LOCAL = re.compile(r"""[^\s<>()\[\],;:"@]*+""")
 _DOMAIN = re.compile(r"\[[0-9A-Za-z:.]{1,60}+\]|[\w-]++(?:\.[\w-]++)*+")
 _LEAD = re.compile(r"([2-5]\d\d)(-| )(?=(#?[245]\.\d{1,3}\.\d{1,3}(?= ))?)")
@@ -180,7 +180,7 @@ def without(text: str, address: str | None) -> str:
             rf"(?<![\w.-]){name}(?=:)|(?<=user ){name}(?![\w-])|(?<=box ){name}(?![\w-])|(?<=recipient ){name}(?![\w-])"
         )
         return re.sub(named, _MARK, text, flags=re.IGNORECASE)
-    return re.sub(rf"(?<![\w.-]){name}(?![\w-])", _MARK, text)
+    return re.sub(rf"(?<![\w.@-]){name}(?![\w-])", _MARK, text)
 
 
 def with_signs(text: str) -> str:

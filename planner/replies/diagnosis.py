@@ -30,8 +30,10 @@ _NEVER = re.compile(r"(?:\bnot|n't|\bnever) (?:re)?try|\bpermanent(?:ly)?\b|\bne
 _PASSING = frozenset({ReplyCause.RATE_LIMIT, ReplyCause.CONNECTION_LIMIT})
 _STAYING = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.BLOCKLIST})
 """Where a "try again later" in a 5xx is politeness: the address is no better tomorrow, nor is a listed one."""
+# A number of minutes is a wait where a verb asks for it: "500 messages in an hour" is a limit.
 _NAMED_WAIT = re.compile(
-    r"(?<!waited )(?<!waiting )\b(?:in|after|for|wait|next)\s(?:at least |about |another |the )?"
+    r"\b(?:try|retry|again|wait|back|resend|accept(?:ed)?|grey-?listed|gray-?listed|deferred|blocked)\b[^\d,;]{0,60}?"
+    r"\b(?:in |after |for |next |(?<=wait ))(?:at least |about |another |the )?"
     r"(?:(\d{1,6})|(an?|one))\s?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)\b"
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}

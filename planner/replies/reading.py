@@ -17,7 +17,8 @@ _LINE_ENDS = ("\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\u2029")
 _ESCAPED_LINE_END = re.compile(r"\\r\\n|\\n|\\r")
 _QUOTING = re.compile(r"^[ \t]{0,8}+(?:[>|](?:[ \t]|(?=[>|])|(?=[^<>|\s])))++", re.MULTILINE)
 _BREAK = re.compile(
-    r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/pre|/blockquote|/td|p|div)(?=[\s/>])[^<>]{0,300}+>\n?", re.IGNORECASE
+    r"<(?:br|/p|/div|/li|/tr|/h[1-6]|/pre|/blockquote|/td|p|div)(?=[\s/>])[^<>]{0,300}+>(?:[ \t]{0,8}+\n)?",
+    re.IGNORECASE,
 )
 _SOFT_BREAK = re.compile(r"=\n(?<=[^\n]{60}=\n)")
 _TRACE = re.compile(

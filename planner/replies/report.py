@@ -23,7 +23,7 @@ NEEDS_REPAIR = frozenset({ReplyCause.AUTHENTICATION, ReplyCause.BLOCKLIST, Reply
 NO_REPLY = {
     "empty": "There is no text.",
     "ftp": "It looks like a reply of an FTP server, whose codes mean other things.",
-    "http": "It looks like a status of a web server: there, 421 is a misdirected request.",
+    "http": "It looks like a status of a web server, whose codes mean other things.",
     "log line without a reply": "It looks like a line of a mail log that quotes no reply.",
     "event without a reply": "It looks like an event of a mail service that quotes no reply.",
 }
@@ -33,6 +33,9 @@ PASTE = "Paste the reply itself, the log line that quotes it, or the bounce mess
 TAKEN = "The server took the message. Whether it lands in the inbox, a reply does not tell."
 STEPS = {
     220: "The server greets, and waits for the sender.",
+    211: "The server tells how it is. No message is concerned.",
+    214: "The server explains itself. No message is concerned.",
+    235: "The login worked.",
     221: "The server says good-bye. What became of the message, an earlier reply tells.",
     252: "The server does not tell whether the address exists, and takes mail for it.",
     334: "The server asks for the next part of the login.",

@@ -907,7 +907,16 @@ def test_a_short_name_is_left_out_where_the_record_names_it():
     assert read(text)[0].text == "550 5.1.1 …: no such user here"
 
 
-@pytest.mark.parametrize("end", ["<br>\n ", "<br>", "&lt;br&gt;\n "])
+@pytest.mark.parametrize("end", ["<br>\n ", "<br> \n", "<br>", "&lt;br&gt;\n "])
 def test_a_line_that_html_broke_is_one(end):
     text = f"421 4.7.0 [TSS04] Messages{end}from 192.0.2.1 temporarily deferred"
     assert [said.text for said in read(text)] == ["421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred"]
+
+
+def test_masking_takes_no_word_and_no_domain():
+    assert "accepted for" in read("550 no mail accepted for @example.com here")[0].text
+    line = (
+        "Nov 25 09:00:12 mx postfix/smtp[1]: 4F: to=<zorblax@zorblax.example>, relay=mx.example.com[192.0.2.1]:25, "
+        "dsn=5.1.1, status=bounced (host mx.example.com[192.0.2.1] said: 550 <zorblax@zorblax.example> unknown)"
+    )
+    assert "@zorblax.example>" in read(line)[0].text

@@ -182,7 +182,7 @@ def test_a_code_alone_gives_no_advice_that_destroys():
 
 
 @pytest.mark.parametrize(
-    "text", ["220 mx.example.com ESMTP", "221 2.0.0 Bye", "334 VXNlcm5hbWU6", "354 End data with ."]
+    "text", ["220 mx.example.com ESMTP", "221 2.0.0 Bye", "235 2.7.0 OK", "334 VXNlcm5hbWU6", "354 End data with ."]
 )
 def test_a_step_of_a_session_is_no_refusal(text):
     found = wp.diagnose(text)
@@ -197,6 +197,12 @@ def test_a_step_of_a_session_is_no_refusal(text):
         ("451 next try in 2 days", 172_800),
         ("450 4.7.1 rate limit exceeded; 500 messages within 1 hour allowed", None),
         ("421 timeout, waited for 300 seconds", None),
+        ("450 too many messages in 1 hour", None),
+        ("450 limit of 500 messages in 1 hour, try again later", None),
+        ("421 connection closed after 300 seconds", None),
+        ("451 We will accept this mail from you in 42 seconds", 42),
+        ("450 wait 300 seconds before you retry", 300),
+        ("421 IP temporarily blocked for 60 minutes", 3_600),
     ],
 )
 def test_only_an_instruction_names_a_wait(text, seconds):
