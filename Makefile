@@ -12,7 +12,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 COMPILED := .venv/compiled
 
-.PHONY: help app test format priors proofs calibration bench notebooks constraints clean .venv
+.PHONY: help app test format priors proofs calibration season bench notebooks constraints clean .venv
 
 help: ## this list
 	@sed -nE 's/^([a-z.]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,9 @@ proofs: $(COMPILED) ## the long evidence about risk, rival schedules and retries
 
 calibration: $(COMPILED) ## is what is learnt right? writes the table of docs/learning.md
 	$(BIN)/python -m benchmarks.calibration
+
+season: $(COMPILED) ## does it pay to learn and plan again? writes docs/evidence.md
+	$(BIN)/python -m benchmarks.season
 
 bench: $(COMPILED) ## how fast, as ratios within one run
 	$(BIN)/python benchmarks/speed.py
