@@ -25,8 +25,7 @@ test: $(COMPILED) ## everything that must hold: style, types, direction of impor
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST_OPTIONS)
-	$(BIN)/pytest -m alone $(PYTEST_OPTIONS)
+	$(BIN)/pytest $(PYTEST_OPTIONS)
 
 format: $(INSTALLED) ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,6 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("log"), SMALL)
 
 
-@pytest.mark.alone
 def test_reading_is_at_least_half_as_fast_as_a_bare_loop(log: Path) -> None:
     found, listed = wp.read_log(log, year=2026), bare_loop(log)
     assert found.attempts.sum() == listed > 0

@@ -101,7 +101,6 @@ def _slower_than_c() -> float:
     return ours / theirs
 
 
-@pytest.mark.alone
 def test_compiled_python_is_hardly_slower_than_c(needs):
     needs("cc")
     ratios: list[float] = []
@@ -111,7 +110,6 @@ def test_compiled_python_is_hardly_slower_than_c(needs):
     assert min(ratios) <= twin.SLOWER, ratios
 
 
-@pytest.mark.alone
 def test_cost_hardly_grows_with_the_volume():
     few, many, most = (twin.constant(volume, SCENARIOS) for volume in (1e4, 1e6, 1e9))
     of_few, of_many, of_most = twin.in_turns(
@@ -122,7 +120,6 @@ def test_cost_hardly_grows_with_the_volume():
     assert of_most <= 2.7 * of_few
 
 
-@pytest.mark.alone
 def test_a_slot_costs_a_few_binomials_of_numpy():
     # Measured: 5. All that happens in a slot (trouble, greylisting, the limiter, bounces, when each deferred message
     # comes back) takes as long as numpy, vectorized, takes to draw five of the numbers that it needs.
@@ -133,7 +130,6 @@ def test_a_slot_costs_a_few_binomials_of_numpy():
     assert ours <= 9.0 * theirs
 
 
-@pytest.mark.alone
 def test_a_message_costs_a_thousandth_of_the_oracles():
     case, messages = VARIED[0], 4e6
     rng = np.random.default_rng(1)

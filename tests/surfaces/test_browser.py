@@ -187,7 +187,6 @@ def first_cell_of_tomorrow(page: Page) -> str:
     return page.get_by_test_id("stTable").first.get_by_role("cell").nth(1).inner_text()
 
 
-@pytest.mark.alone
 def test_an_edit_is_judged_within_a_second_locked_and_taken_back(browser, server):
     page = opened(browser, server)
     before, planned = sentence(page).inner_text(), first_cell_of_tomorrow(page)
