@@ -10,6 +10,8 @@ import pytest
 import planner as wp
 from benchmarks.logs import MEMORY, bare_loop, in_turns, seconds_of, streamed, written
 
+pytestmark = pytest.mark.alone
+
 TRIES = 5
 SMALL = 16  # megabytes
 
