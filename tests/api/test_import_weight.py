@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = ("numba", "scipy.optimize", "pandas", "plotly", "streamlit")
 PROBE = f"""
 import json, sys, time
@@ -19,6 +21,7 @@ def import_once() -> dict:
     return json.loads(run.stdout)
 
 
+@pytest.mark.alone
 def test_import_is_light() -> None:
     runs = [import_once() for _ in range(5)]
     assert runs[0]["heavy"] == []

@@ -1,6 +1,10 @@
 """Is a diagnosis as fast as promised? A ratio within one run: seconds are the machine's."""
 
+import pytest
+
 from benchmarks.diagnose import timed
+
+pytestmark = pytest.mark.alone
 
 FASTER = 20.0
 """At least so many times as fast as searching the same wordings one after the other."""

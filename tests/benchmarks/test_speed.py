@@ -18,6 +18,8 @@ from tests.oracle.compiled_loop import run_loop
 from tests.oracle.scenarios import DETERMINISTIC, VARIED, Case
 from tests.oracle.seen_runs import observed
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "data/examples").glob("*.yaml"))
 RESTING = wp.RetryPolicy(first_seconds={"greylisting": 600, "limit": 1800}, jitter=0.5, pause_seconds=2400)

@@ -280,6 +280,7 @@ def test_each_reply_of_a_list_is_read_as_alone(lines):
     assert read("\r\n".join(f"> {line}" for line in lines)) == read("\n".join(lines))
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "unit",
     [

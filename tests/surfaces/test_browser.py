@@ -187,6 +187,7 @@ def first_cell_of_tomorrow(page: Page) -> str:
     return page.get_by_test_id("stTable").first.get_by_role("cell").nth(1).inner_text()
 
 
+@pytest.mark.alone
 def test_an_edit_is_judged_within_a_second_locked_and_taken_back(browser, server):
     page = opened(browser, server)
     before, planned = sentence(page).inner_text(), first_cell_of_tomorrow(page)
@@ -304,6 +305,7 @@ def test_a_changed_assumption_moves_the_plan_and_goes_with_the_link(browser, ser
     page.close()
 
 
+@pytest.mark.alone
 def test_a_pasted_reply_is_answered_at_once_and_slows_the_ramp_down(browser, server):
     page = opened(browser, server)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

@@ -672,6 +672,7 @@ def test_an_interrupt_leaves_nothing_behind(
     assert "Stopped" in refused(monkeypatch, capsys, "plan", "small.yaml", code=130)
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
 def test_a_running_plan_can_be_stopped(folder: Path) -> None:
     sender = ROOT / "data" / "examples" / "shop-migration.yaml"
@@ -695,6 +696,7 @@ def test_program_prints_data_only() -> None:
     assert json.loads(done.stdout)["kind"] == "forecast"
 
 
+@pytest.mark.alone
 def test_program_refuses_in_time() -> None:
     Path("bad.yaml").write_text(SENDER.replace("400", "lots"))
     seconds = []
@@ -708,6 +710,7 @@ def test_program_refuses_in_time() -> None:
     assert min(seconds) < 2.0
 
 
+@pytest.mark.alone
 def test_help_is_quick_and_light() -> None:
     probe = f"import sys, planner.cli; print([name for name in {HEAVY} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)

@@ -10,6 +10,9 @@ import pytest
 from planner.errors import InputError
 from planner.inputs.sender import Sender
 
+pytestmark = pytest.mark.alone
+"""Every refusal is timed."""
+
 GOOD = """\
 audience:
   providers: {gmail: 46, other: 54}

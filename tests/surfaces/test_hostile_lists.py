@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 TODAY = date(2026, 11, 25)
 GOOD = b"ann@gmail.com\n"
 
+pytestmark = pytest.mark.alone
+"""Every refusal is timed."""
+
 
 def read(content, **options):
     return wp.read_audience(io.BytesIO(content), today=TODAY, **options)

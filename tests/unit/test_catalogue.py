@@ -295,6 +295,7 @@ def test_facts_are_read_once_and_travel_between_processes():
     assert pickle.loads(pickle.dumps(FACTS)) == FACTS  # noqa: S301 - our own bytes
 
 
+@pytest.mark.alone
 def test_reading_everything_is_fast():
     spent = []
     for _ in range(3):

@@ -150,6 +150,7 @@ def test_only_the_first_are_asked_for(server, how):
     assert set(server.asked) == set(list(ZONE)[:2])
 
 
+@pytest.mark.alone
 def test_silence_costs_a_bounded_time(how):
     begin = time.monotonic()
     found = look_up([f"silent{i}.example" for i in range(200)], changed(how, total_seconds=1.0, threads=4))

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import shutil
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -487,17 +488,23 @@ def test_a_packed_file_that_is_cut_off_tells_what_it_has() -> None:
     assert "packed file is damaged or cut off: the rest is lost" in [one.text for one in observed.problems]
 
 
-def test_zstd_is_read_where_python_can_and_said_where_not() -> None:
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)
+def test_logs_packed_with_zstd_tell_the_same(path: Path, tmp_path: Path) -> None:
+    import zstandard
+
+    packed = tmp_path / f"{path.name}.zst"
+    data = path.read_bytes()
+    packed.write_bytes(zstandard.compress(data[:5000]) + zstandard.compress(data[5000:]))  # two frames
+    os.utime(packed, (path.stat().st_mtime,) * 2)
+    assert totals(wp.read_log(packed, timezone="UTC")) == totals(wp.read_log(path, timezone="UTC"))
+
+
+def test_without_zstd_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("compression", "zstandard"):  # of Python 3.14 and later; of the extra
+        monkeypatch.setitem(sys.modules, module, None)
     # one frame that holds "hello\n", as `zstd --no-check` writes it
-    packed = bytes.fromhex("28b52ffd200631000068656c6c6f0a")
-    try:
-        import zstandard  # noqa: F401
-    except ImportError:
-        expected = "packed with zstd"
-    else:
-        expected = "None of the formats fits"
-    with pytest.raises(wp.PlannerError, match=expected):
-        read(packed)
+    with pytest.raises(wp.InputError, match=r"packed with zstd.*pip install 'warmup-planner\[logs\]'"):
+        read(bytes.fromhex("28b52ffd200631000068656c6c6f0a"))
 
 
 # --- what cannot be read

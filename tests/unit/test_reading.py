@@ -828,6 +828,7 @@ def test_said_is_a_value():
 # --- speed
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("text", "microseconds"),
     [

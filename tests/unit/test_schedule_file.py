@@ -340,6 +340,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", HOSTILE)
 def test_files_of_strangers(name):
     content, says = HOSTILE[name]

@@ -264,6 +264,6 @@ def _zstd_of_this_python(name: str) -> tuple[Callable[[], Any], type[Exception]]
     try:
         import zstandard
     except ImportError:
-        remedy = "Unpack it with `unzstd`, or install a package that can: pip install zstandard."
+        remedy = "Unpack it with `unzstd`, or install the extra: pip install 'warmup-planner[logs]'."
         raise InputError(f"It is packed with zstd, which this Python cannot read. {remedy}", file=name) from None
     return lambda: zstandard.ZstdDecompressor().decompressobj(), zstandard.ZstdError
