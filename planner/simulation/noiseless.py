@@ -6,7 +6,7 @@ drawn. Messages are fractions, and each waits as long as its policy waits on ave
 
 import numpy as np
 
-from planner.simulation.compiling import borrowing, compiled
+from planner.simulation.compiling import borrowing, compiled, inlined
 from planner.simulation.layout import LIMIT, N_CAUSES, PENALTY
 from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, REST_UNTIL
 
@@ -21,15 +21,18 @@ def empty_line(attempts, class_of_cause, ring_slots):  # type: ignore[no-untyped
 
     Returns
     -------
-    line : (ring slots, 2 × attempts) float array
-        Messages due, by attempt number: first those first deferred by the limit, then those by a closed door.
+    line : (ring slots, kinds × attempts) float array
+        Messages due, by kind and attempt number. Kinds are what the limit deferred at first and what a closed door
+        did, one where both live as long.
     top : (ring slots,) int array
         Cells of each slot that may hold any.
-    lives : (2,) int array
-        Attempts until a message of either kind expires.
+    lives : (kinds,) int array
+        Attempts until a message expires.
     """
     lives = np.array([attempts[class_of_cause[LIMIT]], attempts[class_of_cause[PENALTY]]])
-    return np.zeros((ring_slots, 2 * lives.max())), np.zeros(ring_slots, np.int64), lives
+    if lives[0] == lives[1]:
+        lives = lives[:1]
+    return np.zeros((ring_slots, lives.shape[0] * lives.max())), np.zeros(ring_slots, np.int64), lives
 
 
 @compiled
@@ -57,7 +60,7 @@ def run_limiter(  # type: ignore[no-untyped-def]
     delivered, blocked, expired, first_trouble, limited, shut : float, messages
         `first_trouble` first attempts refused; `limited`, `shut` deferrals by the limit and by the closed door.
     """
-    n_slots, length, n_attempts = pace.shape[0], top.shape[0], line.shape[1] // 2
+    n_slots, length, n_attempts = pace.shape[0], top.shape[0], line.shape[1] // lives.shape[0]
     size = max(1.0, hourly_share * tolerated)
     refill = hourly_share * tolerated * slot_seconds / 3600.0
     bucket = size if limiter[BUCKET] < 0.0 else min(limiter[BUCKET], size)
@@ -119,32 +122,29 @@ def run_limiter(  # type: ignore[no-untyped-def]
                     limited += over
                     hurt = hurt or rejected_share < 1.0
             left = over / total if total > 0.0 else 0.0
-            for cell in range(n_cells):
-                n = line[at, cell] * left
-                line[at, cell] = 0.0
-                if n <= 0.0:
-                    continue
-                kind = cell // n_attempts
-                k = cell - kind * n_attempts
-                mean = wait_mean[N_CAUSES - 1 + k]
-                if k == 0:
-                    kind = 1 if closed else 0
-                    mean = wait_mean[PENALTY if closed else LIMIT]
-                if k + 1 >= lives[kind]:
-                    expired += n
-                    continue
-                to = kind * n_attempts + k + 1
-                ahead = int(mean)
-                share = mean - ahead
-                if ahead == 0 and passes >= _MOST_PASSES:
-                    ahead, share = 1, 0.0
-                later = (at + ahead) % length
-                line[later, to] += n * (1.0 - share)
-                top[later] = max(top[later], to + 1)
-                if share > 0.0:
-                    later = (at + ahead + 1) % length
-                    line[later, to] += n * share
-                    top[later] = max(top[later], to + 1)
+            if left <= 0.0:
+                for cell in range(n_cells):
+                    line[at, cell] = 0.0
+                continue
+            if first > 0.0:
+                line[at, 0] = 0.0
+                kind = 1 if closed and lives.shape[0] > 1 else 0
+                wait = wait_mean[PENALTY if closed else LIMIT]
+                if lives[kind] > 1:
+                    _wait(line, top, at, kind * n_attempts + 1, first * left, wait, passes)
+                else:
+                    expired += first * left
+            for kind in range(lives.shape[0]):
+                cell = kind * n_attempts
+                last = cell + lives[kind] - 1
+                if last < n_cells and last > 0:
+                    expired += line[at, last] * left
+                    line[at, last] = 0.0
+                for k in range(1, min(lives[kind] - 1, n_cells - cell)):
+                    n = line[at, cell + k]
+                    if n > 0.0:
+                        line[at, cell + k] = 0.0
+                        _wait(line, top, at, cell + k + 1, n * left, wait_mean[N_CAUSES - 1 + k], passes)
         if closes and refusals > PENALTY_FROM * tolerated:
             closes = False
             closed_until = now + 1 + closing
@@ -156,7 +156,26 @@ def run_limiter(  # type: ignore[no-untyped-def]
     return delivered, blocked, expired, first_trouble, limited, shut
 
 
-@borrowing
+@inlined
+def _wait(line, top, at, cell, n, mean, passes):  # type: ignore[no-untyped-def]
+    """Put n messages into the two slots around their mean wait."""
+    length = top.shape[0]
+    ahead = int(mean)
+    share = mean - ahead
+    if ahead == 0 and passes >= _MOST_PASSES:
+        ahead, share = 1, 0.0
+    later = at + ahead
+    if later >= length:
+        later -= length
+    line[later, cell] += n * (1.0 - share)
+    top[later] = max(top[later], cell + 1)
+    if share > 0.0:
+        later = later + 1 if later + 1 < length else 0
+        line[later, cell] += n * share
+        top[later] = max(top[later], cell + 1)
+
+
+@inlined
 def _postpone(line, top, at, later):  # type: ignore[no-untyped-def]
     """Move everything of one slot to another."""
     for cell in range(top[at]):
