@@ -9,13 +9,22 @@ import numpy as np
 
 from planner.learning.likelihood import CLEAN, TROUBLED, UNSURE, Seen
 from planner.simulation.simulator import opening_days
-from planner.vocabulary import Cause, Floats
+from planner.vocabulary import Bools, Cause, Floats
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.observing.observations import Observations
 
 SLOT_MINUTES = 15
+
+_BOUNCES_STRAY = 0.15
+"""How far uncounted hard bounces stray from the rate that the sender expects: a list is hardly known better."""
+
+_NORMAL = 0.7
+"""Square of the scale at which Student's law with 4 degrees of freedom is about as wide as the normal one of size 1."""
+
+_CALM = 0.1
+"""Largest share of first attempts turned away on a day without trouble."""
 
 _CAUSES = tuple(Cause)
 _LIMITER = [_CAUSES.index(Cause.LIMIT), _CAUSES.index(Cause.PENALTY)]
@@ -43,7 +52,9 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     complaint_rates, bounces = _expected_rates(sender, sent)
     has_rate = ~np.isnan(known.complaints) & (np.nan_to_num(known.delivered) > 0.0)
     complaint_rates = np.where(has_rate, known.complaints / np.maximum(known.delivered, 1.0), complaint_rates)
-    bounced = np.where(np.isnan(known.hard_bounced), bounces, known.hard_bounced)
+    uncounted = np.isnan(known.hard_bounced)
+    bounced = np.where(uncounted, bounces, known.hard_bounced)
+    variance = np.where(uncounted, bounces + (_BOUNCES_STRAY * bounces) ** 2, 0.0)
     pace = np.cumsum(sender.pace(SLOT_MINUTES))
     pace = pace / pace[-1]
     due = sender.send_mask(n_days)
@@ -55,15 +66,19 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     for p in range(len(sender.provider_names)):
         causes = known.deferred_by_cause[p]
         blocked = np.nan_to_num(known.blocked[p])
+        turned_away = _turned_away(known.first_deferred[p], known.deferred[p], blocked)
+        verdicts = _verdicts(causes, known.deferred[p], blocked)
         seen.append(
             Seen(
                 sent[p].copy(),
                 known.delivered[p].copy(),
                 np.minimum(bounced[p], sent[p]),
-                _turned_away(known.first_deferred[p], known.deferred[p], blocked),
-                _verdicts(causes, known.deferred[p], blocked),
+                turned_away,
+                verdicts,
                 _noisy(causes, known.attempts[p]),
                 _penalties(causes),
+                variance[p] + _stuck_variance(sent[p], known.delivered[p] + bounced[p]),
+                _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
                 complaint_rates[p].copy(),
                 int(opens[p]),
                 pace,
@@ -121,6 +136,31 @@ def _verdicts(causes: Floats, deferred: Floats, blocked: Floats) -> Floats:
     clean = (limiter == 0.0) & ~open_question & (blocked == 0.0)
     troubled = np.nansum(causes[:, _LIMITER], axis=1) > 0.0
     return np.where(troubled, TROUBLED, np.where(clean, CLEAN, UNSURE))
+
+
+def _stuck_variance(sent: Floats, passed: Floats) -> Floats:
+    """Return how far the number of a day's messages that never pass strays, messages².
+
+    A scenario's own variance would do no better, but speak for those that expect few.
+    """
+    with_mail = np.flatnonzero((sent > 0.0) & ~np.isnan(passed))
+    share = 0.0
+    if len(with_mail):
+        missing = 1.0 - passed[with_mail] / sent[with_mail]
+        order = np.argsort(missing)
+        upto = np.cumsum(sent[with_mail][order])
+        share = max(0.0, float(missing[order][np.searchsorted(upto, 0.5 * upto[-1])]))
+    return np.asarray(_NORMAL * (1.0 + sent * share * (1.0 - min(share, 1.0))))
+
+
+def _calm(sent: Floats, delivered: Floats, turned_away: Floats, blocked: Floats, verdicts: Floats) -> Bools:
+    """Tell on which days hardly any mail was turned away, nor the day before: what is missing is in stuck mailboxes.
+
+    On others the deliveries say again what first attempts do, how much the limit let pass.
+    """
+    well = (turned_away <= _CALM * sent) & (blocked == 0.0) & (verdicts != TROUBLED)
+    before = np.concatenate([np.ones(min(1, len(well)), dtype=bool), well[:-1]])
+    return np.asarray(well & before & ~np.isnan(delivered))
 
 
 def _noisy(causes: Floats, attempts: Floats) -> Floats:

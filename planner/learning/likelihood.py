@@ -49,7 +49,7 @@ CLEAN, TROUBLED, UNSURE = range(3)
 
 _LEAST = 1e-30
 _ROUNDING = 2.0
-_LATE = 0.002
+_LATE = 0.0003
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
 
 _KNOWN_NOISE = 0.3
@@ -64,7 +64,10 @@ class Seen(NamedTuple):
 
     `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `complaint_rate` (D,); `opens` first day on which mail is
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) how far the number
+    that stays in stuck mailboxes or bounces strays, messages², estimated beforehand;
+    `calm` (D,) whether first attempts went well and the deliveries tell of stuck mailboxes besides; `complaint_rate`
+    (D,); `opens` first day on which mail is
     taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
@@ -75,6 +78,8 @@ class Seen(NamedTuple):
     verdict: Any
     noisy: Any
     penalty: Any
+    variance: Any
+    calm: Any
     complaint_rate: Any
     opens: int
     pace: Any
@@ -201,22 +206,27 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
         noisy = never + (1.0 - never) * seen.noisy[d]
         system = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - kept[DOUBT])
-        background = 1.0 - (1.0 - never) * (1.0 - system) * (1.0 - greylisting)
+        gone = never
+        passed = seen.delivered[d] + seen.bounced[d]
+        if seen.calm[d]:  # how many were in stuck mailboxes is known, what the share of them is, the deliveries say
+            gone = min(1.0, max(0.0, 1.0 - passed / volume))
+        background = 1.0 - (1.0 - gone) * (1.0 - system) * (1.0 - greylisting)
         trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
         if not math.isnan(seen.turned_away[d]):
             day, tail = _first_attempts(
                 volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy, habits[SPREAD],
                 habits[NOISE],
             )  # fmt: skip
-        else:
-            if not math.isnan(seen.delivered[d]):
-                passed = seen.delivered[d] + seen.bounced[d]
-                strays = habits[SPREAD] if kept[RAN] > 0.0 else 0.0
-                day, tail = _deliveries(passed, kept[PASSES] * (1.0 - never), trouble, strays)
-            if seen.verdict[d] != UNSURE:
-                clean = _clean(volume, free, habits[SPREAD])
-                likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
-                day, tail = day + math.log(_LEAST + likely), min(tail, likely)
+        elif seen.verdict[d] != UNSURE:
+            clean = _clean(volume, free, habits[SPREAD])
+            likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
+            day, tail = math.log(_LEAST + likely), likely
+        if seen.calm[d] or (math.isnan(seen.turned_away[d]) and not math.isnan(passed)):
+            limited = kept[RAN] > 0.0 and not seen.calm[d]  # of a calm day's limit the first attempts say all
+            strays = habits[SPREAD] if limited else 0.0
+            passes = kept[PASSES] if limited else volume
+            fit, strange = _deliveries(passed, passes * (1.0 - never), trouble, strays, seen.variance[d])
+            day, tail = day + fit, min(tail, strange)
         if seen.penalty[d] >= 0.0:
             day += math.log(0.999 if (seen.penalty[d] > 0.0) == (kept[SHUT] > 0.0) else 0.001)
     kept[FIT] = day + kept[DOOR]
@@ -302,11 +312,11 @@ def _below(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _deliveries(passed, passes, trouble, spread):  # type: ignore[no-untyped-def]
-    """Log likelihood of how many messages passed in a day, where nothing else is known; and its tail."""
+def _deliveries(passed, passes, trouble, spread, variance):  # type: ignore[no-untyped-def]
+    """Log likelihood of how many messages passed in a day, and its tail; `variance` in messages, beside the spread."""
     chance, share = trouble
     passes = max(passes, 0.5)
-    width = math.sqrt(spread * spread + _LATE * _LATE + (_ROUNDING + _LATE * passes) / passes**2)
+    width = math.sqrt(spread * spread + _LATE * _LATE + variance / passes**2)
     z = (math.log(max(passed, 0.5)) - math.log(passes)) / width
     likelihood = (1.0 - chance) * _density(z) / width
     tail = 2.0 * _below(-abs(z))
