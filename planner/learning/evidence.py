@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,6 +79,7 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
                 _noisy(causes, known.attempts[p]),
                 _penalties(causes),
                 variance[p] + _stuck_variance(sent[p], known.delivered[p] + bounced[p]),
+                _ways(sent[p], turned_away),
                 _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
                 complaint_rates[p].copy(),
                 int(opens[p]),
@@ -151,6 +153,17 @@ def _stuck_variance(sent: Floats, passed: Floats) -> Floats:
         upto = np.cumsum(sent[with_mail][order])
         share = max(0.0, float(missing[order][np.searchsorted(upto, 0.5 * upto[-1])]))
     return np.asarray(_NORMAL * (1.0 + sent * share * (1.0 - min(share, 1.0))))
+
+
+def _ways(n: Floats, k: Floats) -> Floats:
+    """Logarithm of the binomial coefficients, NaN where one is not known."""
+    pairs = zip(n, np.minimum(k, n), strict=True)
+    return np.array(
+        [
+            x if math.isnan(x) else math.lgamma(y + 1.0) - math.lgamma(x + 1.0) - math.lgamma(y - x + 1.0)
+            for y, x in pairs
+        ]
+    )
 
 
 def _calm(sent: Floats, delivered: Floats, turned_away: Floats, blocked: Floats, verdicts: Floats) -> Bools:

@@ -64,11 +64,11 @@ class Seen(NamedTuple):
 
     `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) how far the number
-    that stays in stuck mailboxes or bounces strays, messages², estimated beforehand;
-    `calm` (D,) whether first attempts went well and the deliveries tell of stuck mailboxes besides; `complaint_rate`
-    (D,); `opens` first day on which mail is
-    taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) how far the number that is stuck or bounces
+    strays, messages², estimated beforehand; `ways` (D,) log of how many ways there are to turn away as many; `calm`
+    (D,) whether first attempts went well and the deliveries tell of stuck mailboxes besides; `complaint_rate` (D,);
+    `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`;
+    `window_hours`, `slot_seconds`.
     """
 
     sent: Any
@@ -79,6 +79,7 @@ class Seen(NamedTuple):
     noisy: Any
     penalty: Any
     variance: Any
+    ways: Any
     calm: Any
     complaint_rate: Any
     opens: int
@@ -214,8 +215,8 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
         if not math.isnan(seen.turned_away[d]):
             day, tail = _first_attempts(
-                volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy, habits[SPREAD],
-                habits[NOISE],
+                volume, seen.turned_away[d], seen.ways[d], free, background, trouble, seen.verdict[d], noisy,
+                habits[SPREAD], habits[NOISE],
             )  # fmt: skip
         elif seen.verdict[d] != UNSURE:
             clean = _clean(volume, free, habits[SPREAD])
@@ -241,21 +242,20 @@ def _share_in_trouble(world, i, seen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _count(k, n, share, noise):  # type: ignore[no-untyped-def]
+def _count(k, n, ways, share, noise):  # type: ignore[no-untyped-def]
     """Probability of k of n, beta-binomial: a share that itself strays by `noise` times itself."""
     share = min(1.0 - 1e-6, max(1e-6, share))
     size = max(0.5, (1.0 - share) / (share * noise * noise) - 1.0)
     a, b = share * size, (1.0 - share) * size
     return math.exp(
-        math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
-        + math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + a + b)
+        ways + math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + a + b)
         + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     )  # fmt: skip
 
 
 @inlined
 def _first_attempts(  # type: ignore[no-untyped-def]
-    n, turned_away, free, background, trouble, verdict, noisy, spread, noise
+    n, turned_away, ways, free, background, trouble, verdict, noisy, spread, noise
 ):
     """Log likelihood of how many of the day's n first attempts were turned away, and chance of what is as strange.
 
@@ -281,7 +281,7 @@ def _first_attempts(  # type: ignore[no-untyped-def]
         if verdict == TROUBLED:
             clean *= _RETRIES_ONLY
         chance, share = trouble
-        calm = (1.0 - chance) * _count(k, n, others, noise)
+        calm = (1.0 - chance) * _count(k, n, ways, others, noise)
         # how much of the day the provider's own trouble takes is anybody's guess
         troubled = chance * math.exp(-k / (n * share))
         likelihood += clean * (calm + troubled / (n * share))

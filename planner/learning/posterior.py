@@ -60,7 +60,7 @@ _ENOUGH, _ENOUGH_AT_LAST = 0.2, 1.0
 """How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
 _FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
-_MOST_RUN = 400_000.0
+_MOST_RUN = 250_000.0
 """Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
 
 _LENGTHS = (0.15, 0.3, 0.6, 1.0)
