@@ -21,9 +21,6 @@ SLOT_MINUTES = 15
 _BOUNCES_STRAY = 0.15
 """How far uncounted hard bounces stray from the rate that the sender expects: a list is hardly known better."""
 
-_NORMAL = 0.7
-"""Square of the scale at which Student's law with 4 degrees of freedom is about as wide as the normal one of size 1."""
-
 _CALM = 0.1
 """Largest share of first attempts turned away on a day without trouble."""
 
@@ -78,7 +75,7 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
                 verdicts,
                 _noisy(causes, known.attempts[p]),
                 _penalties(causes),
-                variance[p] + _stuck_variance(sent[p], known.delivered[p] + bounced[p]),
+                variance[p].copy(),
                 _ways(sent[p], turned_away),
                 _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
                 complaint_rates[p].copy(),
@@ -138,21 +135,6 @@ def _verdicts(causes: Floats, deferred: Floats, blocked: Floats) -> Floats:
     clean = (limiter == 0.0) & ~open_question & (blocked == 0.0)
     troubled = np.nansum(causes[:, _LIMITER], axis=1) > 0.0
     return np.where(troubled, TROUBLED, np.where(clean, CLEAN, UNSURE))
-
-
-def _stuck_variance(sent: Floats, passed: Floats) -> Floats:
-    """Return how far the number of a day's messages that never pass strays, messages².
-
-    A scenario's own variance would do no better, but speak for those that expect few.
-    """
-    with_mail = np.flatnonzero((sent > 0.0) & ~np.isnan(passed))
-    share = 0.0
-    if len(with_mail):
-        missing = 1.0 - passed[with_mail] / sent[with_mail]
-        order = np.argsort(missing)
-        upto = np.cumsum(sent[with_mail][order])
-        share = max(0.0, float(missing[order][np.searchsorted(upto, 0.5 * upto[-1])]))
-    return np.asarray(_NORMAL * (1.0 + sent * share * (1.0 - min(share, 1.0))))
 
 
 def _ways(n: Floats, k: Floats) -> Floats:

@@ -52,6 +52,9 @@ _ROUNDING = 2.0
 _LATE = 0.0003
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
 
+_ODD = 0.03
+"""Share of days on which what is lost strays three times as far."""
+
 _KNOWN_NOISE = 0.3
 """How far the share of first attempts strays from that of all attempts which were deferred for other causes."""
 
@@ -64,11 +67,10 @@ class Seen(NamedTuple):
 
     `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) how far the number that is stuck or bounces
-    strays, messages², estimated beforehand; `ways` (D,) log of how many ways there are to turn away as many; `calm`
-    (D,) whether first attempts went well and the deliveries tell of stuck mailboxes besides; `complaint_rate` (D,);
-    `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`;
-    `window_hours`, `slot_seconds`.
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) messages², how far `bounced` strays where nobody
+    counted; `ways` (D,) log of how many ways there are to turn away as many; `calm` (D,) whether first attempts went
+    well and the deliveries tell of stuck mailboxes besides; `complaint_rate` (D,); `opens` first day on which mail is
+    taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
     sent: Any
@@ -223,10 +225,13 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
             likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
             day, tail = math.log(_LEAST + likely), likely
         if seen.calm[d] or (math.isnan(seen.turned_away[d]) and not math.isnan(passed)):
-            limited = kept[RAN] > 0.0 and not seen.calm[d]  # of a calm day's limit the first attempts say all
-            strays = habits[SPREAD] if limited else 0.0
-            passes = kept[PASSES] if limited else volume
-            fit, strange = _deliveries(passed, passes * (1.0 - never), trouble, strays, seen.variance[d])
+            extra = 1.0 + seen.variance[d] + (_LATE * volume) ** 2
+            if kept[RAN] > 0.0 and not seen.calm[d]:
+                passes = kept[PASSES] * (1.0 - never)
+                variance = extra + never * kept[PASSES]
+                fit, strange = _deliveries(passed, passes, trouble, habits[SPREAD], variance)
+            else:  # of a calm day's limit the first attempts say all
+                fit, strange = _losses(volume, passed, never, extra, trouble)
             day, tail = day + fit, min(tail, strange)
         if seen.penalty[d] >= 0.0:
             day += math.log(0.999 if (seen.penalty[d] > 0.0) == (kept[SHUT] > 0.0) else 0.001)
@@ -312,11 +317,32 @@ def _below(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _losses(n, passed, never, extra, trouble):  # type: ignore[no-untyped-def]
+    """Log likelihood of how many of a day's n messages did not pass though the limit let all of them; and its tail.
+
+    A Poisson count, to which `extra` is added on both sides: so much does its variance exceed its mean.
+    """
+    chance, share = trouble
+    expected = never * n + extra
+    lost = max(0.0, n - passed + extra)
+    z = (lost - expected) / math.sqrt(expected)
+    count = math.exp(lost * math.log(expected) - expected - math.lgamma(lost + 1.0))
+    odd = _density(z / 3.0) / (3.0 * math.sqrt(expected))
+    likelihood = (1.0 - chance) * ((1.0 - _ODD) * count + _ODD * odd) * n
+    tail = 2.0 * _below(-abs(z))
+    if lost > expected:
+        troubled = chance * math.exp((expected - lost) / (n * share))
+        likelihood += troubled / share
+        tail += troubled
+    return math.log(likelihood + _LEAST), tail
+
+
+@inlined
 def _deliveries(passed, passes, trouble, spread, variance):  # type: ignore[no-untyped-def]
     """Log likelihood of how many messages passed in a day, and its tail; `variance` in messages, beside the spread."""
     chance, share = trouble
     passes = max(passes, 0.5)
-    width = math.sqrt(spread * spread + _LATE * _LATE + variance / passes**2)
+    width = math.sqrt(spread * spread + variance / passes**2)
     z = (math.log(max(passed, 0.5)) - math.log(passes)) / width
     likelihood = (1.0 - chance) * _density(z) / width
     tail = 2.0 * _below(-abs(z))
