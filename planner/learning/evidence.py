@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,13 +10,19 @@ import numpy as np
 
 from planner.learning.likelihood import CLEAN, TROUBLED, UNSURE, Seen
 from planner.simulation.simulator import opening_days
-from planner.vocabulary import Cause, Floats
+from planner.vocabulary import Bools, Cause, Floats
 
 if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.observing.observations import Observations
 
 SLOT_MINUTES = 15
+
+_BOUNCES_STRAY = 0.15
+"""How far uncounted hard bounces stray from the rate that the sender expects: a list is hardly known better."""
+
+_CALM = 0.1
+"""Largest share of first attempts turned away on a day without trouble."""
 
 _CAUSES = tuple(Cause)
 _LIMITER = [_CAUSES.index(Cause.LIMIT), _CAUSES.index(Cause.PENALTY)]
@@ -43,7 +50,9 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     complaint_rates, bounces = _expected_rates(sender, sent)
     has_rate = ~np.isnan(known.complaints) & (np.nan_to_num(known.delivered) > 0.0)
     complaint_rates = np.where(has_rate, known.complaints / np.maximum(known.delivered, 1.0), complaint_rates)
-    bounced = np.where(np.isnan(known.hard_bounced), bounces, known.hard_bounced)
+    uncounted = np.isnan(known.hard_bounced)
+    bounced = np.where(uncounted, bounces, known.hard_bounced)
+    variance = np.where(uncounted, bounces + (_BOUNCES_STRAY * bounces) ** 2, 0.0)
     pace = np.cumsum(sender.pace(SLOT_MINUTES))
     pace = pace / pace[-1]
     due = sender.send_mask(n_days)
@@ -55,15 +64,20 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
     for p in range(len(sender.provider_names)):
         causes = known.deferred_by_cause[p]
         blocked = np.nan_to_num(known.blocked[p])
+        turned_away = _turned_away(known.first_deferred[p], known.deferred[p], blocked)
+        verdicts = _verdicts(causes, known.deferred[p], blocked)
         seen.append(
             Seen(
                 sent[p].copy(),
                 known.delivered[p].copy(),
                 np.minimum(bounced[p], sent[p]),
-                _turned_away(known.first_deferred[p], known.deferred[p], blocked),
-                _verdicts(causes, known.deferred[p], blocked),
+                turned_away,
+                verdicts,
                 _noisy(causes, known.attempts[p]),
                 _penalties(causes),
+                variance[p].copy(),
+                _ways(sent[p], turned_away),
+                _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
                 complaint_rates[p].copy(),
                 int(opens[p]),
                 pace,
@@ -121,6 +135,27 @@ def _verdicts(causes: Floats, deferred: Floats, blocked: Floats) -> Floats:
     clean = (limiter == 0.0) & ~open_question & (blocked == 0.0)
     troubled = np.nansum(causes[:, _LIMITER], axis=1) > 0.0
     return np.where(troubled, TROUBLED, np.where(clean, CLEAN, UNSURE))
+
+
+def _ways(n: Floats, k: Floats) -> Floats:
+    """Logarithm of the binomial coefficients, NaN where one is not known."""
+    pairs = zip(n, np.minimum(k, n), strict=True)
+    return np.array(
+        [
+            x if math.isnan(x) else math.lgamma(y + 1.0) - math.lgamma(x + 1.0) - math.lgamma(y - x + 1.0)
+            for y, x in pairs
+        ]
+    )
+
+
+def _calm(sent: Floats, delivered: Floats, turned_away: Floats, blocked: Floats, verdicts: Floats) -> Bools:
+    """Tell on which days hardly any mail was turned away, nor the day before: what is missing is in stuck mailboxes.
+
+    On others the deliveries say again what first attempts do, how much the limit let pass.
+    """
+    well = (turned_away <= _CALM * sent) & (blocked == 0.0) & (verdicts != TROUBLED)
+    before = np.concatenate([np.ones(min(1, len(well)), dtype=bool), well[:-1]])
+    return np.asarray(well & before & ~np.isnan(delivered))
 
 
 def _noisy(causes: Floats, attempts: Floats) -> Floats:

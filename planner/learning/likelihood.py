@@ -2,7 +2,7 @@
 
 Nothing but the day's verdict is random once the parameters are given: what was delivered is observed, so every
 scenario's memory (established volume, reputation) runs along known numbers. A day on which mail meets the limit is
-run through the simulation's own slot loop, with every noise switched off; on all others nothing needs to run.
+run slot by slot, with every noise switched off; on all others nothing needs to run.
 """
 
 import math
@@ -12,33 +12,25 @@ import numpy as np
 
 from planner.simulation.compiling import compiled, inlined
 from planner.simulation.layout import (
-    BLOCKED,
-    DEFERRED,
-    DELIVERED,
-    EXPIRED,
-    FIRST_TROUBLE,
-    LIMIT,
-    N_DELAY_BINS,
-    N_ROWS,
-    PENALTY,
     W_AUTH_REFUSED,
     W_BASE_DEFERRAL,
     W_BLOCK_BELOW,
     W_ESTABLISHED,
+    W_EXCESS_REJECTED,
     W_GREYLISTING_FADE,
     W_GREYLISTING_PROBABILITY,
     W_HOURLY_SHARE,
     W_PENALTY_CHANCE,
+    W_PENALTY_SLOTS,
+    W_REJECTION_COST,
     W_STUCK_SHARE,
     W_TROUBLE_DEFERRAL,
     W_TROUBLE_ENDS,
     W_TROUBLE_STARTS,
-    Retries,
-    Today,
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
-from planner.simulation.queueing import clear, empty_queue
-from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, run_day
+from planner.simulation.noiseless import clear_line, empty_line, run_limiter
+from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM
 
 SPREAD, NOISE = range(2)
 """Columns of `habits`: how far the limit strays from day to day (log), how far the background does (share of it)."""
@@ -56,12 +48,12 @@ CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
 
 _LEAST = 1e-30
-_LUCK = np.uint64(0x9E3779B97F4A7C15)
-"""The same for all particles: what differs between them is what they believe."""
-
 _ROUNDING = 2.0
-_LATE = 0.002
+_LATE = 0.0003
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
+
+_ODD = 0.03
+"""Share of days on which what is lost strays three times as far."""
 
 _KNOWN_NOISE = 0.3
 """How far the share of first attempts strays from that of all attempts which were deferred for other causes."""
@@ -75,7 +67,9 @@ class Seen(NamedTuple):
 
     `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `complaint_rate` (D,); `opens` first day on which mail is
+    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) messages², how far `bounced` strays where nobody
+    counted; `ways` (D,) log of how many ways there are to turn away as many; `calm` (D,) whether first attempts went
+    well and the deliveries tell of stuck mailboxes besides; `complaint_rate` (D,); `opens` first day on which mail is
     taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
@@ -86,6 +80,9 @@ class Seen(NamedTuple):
     verdict: Any
     noisy: Any
     penalty: Any
+    variance: Any
+    ways: Any
+    calm: Any
     complaint_rate: Any
     opens: int
     pace: Any
@@ -95,22 +92,13 @@ class Seen(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """One provider's retries: the tables of `backoff.Backoff` that the slot loop reads."""
+    """One provider's retries: the tables of `backoff.Backoff` that `noiseless` reads."""
 
     attempts: Any
     class_of_cause: Any
-    wait_first: Any
-    wait_n: Any
-    wait_share: Any
-    wait_seconds: Any
     wait_mean: Any
-    wait_rounds: Any
-    nominal: Any
-    early: Any
     pause_slots: int
     ring_slots: int
-    round_slots: int
-    n_rounds: int
 
 
 @compiled
@@ -135,33 +123,12 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
     days : (particles, days, N_KEPT) float array, written
         See `FIT`; not beyond the day on which a particle is given up.
     """
-    quiet = world.copy()
-    quiet[W_BASE_DEFERRAL] = 0.0
-    quiet[W_STUCK_SHARE] = 0.0
-    quiet[W_TROUBLE_STARTS] = 0.0
-    queue, rounds, due = empty_queue(waits.attempts.shape[0], waits.nominal.shape[1], waits.ring_slots, waits.n_rounds)
-    retries = Retries(
-        waits.attempts,
-        waits.class_of_cause,
-        waits.wait_first,
-        waits.wait_n,
-        waits.wait_share,
-        waits.wait_seconds,
-        waits.wait_mean,
-        waits.wait_rounds,
-        waits.nominal,
-        waits.early,
-        waits.pause_slots,
-        waits.round_slots,
-    )
+    line, top, lives = empty_line(waits.attempts, waits.class_of_cause, waits.ring_slots)
     n_days, n_slots = seen.sent.shape[0], seen.pace.shape[0]
-    held = np.zeros(n_days)
-    delays = np.zeros(N_DELAY_BINS)
-    row = np.zeros(N_ROWS)
     limiter = np.zeros(5)
     last_seven = np.zeros(7)
     for i in range(world.shape[1]):
-        clear(queue, rounds)
+        clear_line(line, top)
         limiter[:] = 0.0
         limiter[BUCKET] = limiter[CLOSED_UNTIL] = -1.0
         last_seven[:] = 0.0
@@ -182,19 +149,16 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 carried = limiter[CLOSED_UNTIL] > d * n_slots
                 told = seen.penalty[d] == 0.0 or (seen.penalty[d] > 0.0 and not carried)
                 closes = seen.penalty[d] > 0.0 if told else doors[i, d] < world[W_PENALTY_CHANCE, i]
-                quiet[W_PENALTY_CHANCE, i] = 1.0 if closes else 0.0
-                row[:] = 0.0
-                today = Today(tolerated, 0.0, 0.0, blocks, volume, 0.0, False)
-                run_day(
-                    d, i, quiet, today, retries, _LUCK, True, seen.slot_seconds, seen.pace, limiter, held,
-                    queue, rounds, due, row, delays,
+                delivered, blocked, expired, turned, limited, shut = run_limiter(
+                    d, volume, tolerated, world[W_HOURLY_SHARE, i], world[W_REJECTION_COST, i],
+                    world[W_EXCESS_REJECTED, i], world[W_PENALTY_SLOTS, i], closes, blocks, seen.slot_seconds,
+                    seen.pace, waits.wait_mean, waits.pause_slots, limiter, line, top, lives,
                 )  # fmt: skip
-                queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]
-                turned = row[FIRST_TROUBLE]
-                passes = row[DELIVERED]
+                queued += volume - delivered - blocked - expired
+                passes = delivered
                 kept[RAN] = 1.0
-                kept[SHUT] = 1.0 if row[DEFERRED + PENALTY] > 0.0 else 0.0
-                if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
+                kept[SHUT] = 1.0 if shut > 0.0 else 0.0
+                if told and limited + blocked > PENALTY_FROM * tolerated and not blocks:
                     chance = world[W_PENALTY_CHANCE, i]
                     kept[DOOR] = math.log(max(_LEAST, chance if closes else 1.0 - chance))
             else:
@@ -245,22 +209,30 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
         noisy = never + (1.0 - never) * seen.noisy[d]
         system = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - kept[DOUBT])
-        background = 1.0 - (1.0 - never) * (1.0 - system) * (1.0 - greylisting)
+        gone = never
+        passed = seen.delivered[d] + seen.bounced[d]
+        if seen.calm[d]:  # how many were in stuck mailboxes is known, what the share of them is, the deliveries say
+            gone = min(1.0, max(0.0, 1.0 - passed / volume))
+        background = 1.0 - (1.0 - gone) * (1.0 - system) * (1.0 - greylisting)
         trouble = (min(0.5, n_slots * world[W_TROUBLE_STARTS, i]), _share_in_trouble(world, i, seen))
         if not math.isnan(seen.turned_away[d]):
             day, tail = _first_attempts(
-                volume, seen.turned_away[d], free, background, trouble, seen.verdict[d], noisy, habits[SPREAD],
-                habits[NOISE],
+                volume, seen.turned_away[d], seen.ways[d], free, background, trouble, seen.verdict[d], noisy,
+                habits[SPREAD], habits[NOISE],
             )  # fmt: skip
-        else:
-            if not math.isnan(seen.delivered[d]):
-                passed = seen.delivered[d] + seen.bounced[d]
-                strays = habits[SPREAD] if kept[RAN] > 0.0 else 0.0
-                day, tail = _deliveries(passed, kept[PASSES] * (1.0 - never), trouble, strays)
-            if seen.verdict[d] != UNSURE:
-                clean = _clean(volume, free, habits[SPREAD])
-                likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
-                day, tail = day + math.log(_LEAST + likely), min(tail, likely)
+        elif seen.verdict[d] != UNSURE:
+            clean = _clean(volume, free, habits[SPREAD])
+            likely = clean if seen.verdict[d] == CLEAN else 1.0 - clean
+            day, tail = math.log(_LEAST + likely), likely
+        if seen.calm[d] or (math.isnan(seen.turned_away[d]) and not math.isnan(passed)):
+            extra = 1.0 + seen.variance[d] + (_LATE * volume) ** 2
+            if kept[RAN] > 0.0 and not seen.calm[d]:
+                passes = kept[PASSES] * (1.0 - never)
+                variance = extra + never * kept[PASSES]
+                fit, strange = _deliveries(passed, passes, trouble, habits[SPREAD], variance)
+            else:  # of a calm day's limit the first attempts say all
+                fit, strange = _losses(volume, passed, never, extra, trouble)
+            day, tail = day + fit, min(tail, strange)
         if seen.penalty[d] >= 0.0:
             day += math.log(0.999 if (seen.penalty[d] > 0.0) == (kept[SHUT] > 0.0) else 0.001)
     kept[FIT] = day + kept[DOOR]
@@ -275,21 +247,20 @@ def _share_in_trouble(world, i, seen):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _count(k, n, share, noise):  # type: ignore[no-untyped-def]
+def _count(k, n, ways, share, noise):  # type: ignore[no-untyped-def]
     """Probability of k of n, beta-binomial: a share that itself strays by `noise` times itself."""
     share = min(1.0 - 1e-6, max(1e-6, share))
     size = max(0.5, (1.0 - share) / (share * noise * noise) - 1.0)
     a, b = share * size, (1.0 - share) * size
     return math.exp(
-        math.lgamma(n + 1.0) - math.lgamma(k + 1.0) - math.lgamma(n - k + 1.0)
-        + math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + a + b)
+        ways + math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + a + b)
         + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     )  # fmt: skip
 
 
 @inlined
 def _first_attempts(  # type: ignore[no-untyped-def]
-    n, turned_away, free, background, trouble, verdict, noisy, spread, noise
+    n, turned_away, ways, free, background, trouble, verdict, noisy, spread, noise
 ):
     """Log likelihood of how many of the day's n first attempts were turned away, and chance of what is as strange.
 
@@ -315,7 +286,7 @@ def _first_attempts(  # type: ignore[no-untyped-def]
         if verdict == TROUBLED:
             clean *= _RETRIES_ONLY
         chance, share = trouble
-        calm = (1.0 - chance) * _count(k, n, others, noise)
+        calm = (1.0 - chance) * _count(k, n, ways, others, noise)
         # how much of the day the provider's own trouble takes is anybody's guess
         troubled = chance * math.exp(-k / (n * share))
         likelihood += clean * (calm + troubled / (n * share))
@@ -346,11 +317,32 @@ def _below(x):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _deliveries(passed, passes, trouble, spread):  # type: ignore[no-untyped-def]
-    """Log likelihood of how many messages passed in a day, where nothing else is known; and its tail."""
+def _losses(n, passed, never, extra, trouble):  # type: ignore[no-untyped-def]
+    """Log likelihood of how many of a day's n messages did not pass though the limit let all of them; and its tail.
+
+    A Poisson count, to which `extra` is added on both sides: so much does its variance exceed its mean.
+    """
+    chance, share = trouble
+    expected = never * n + extra
+    lost = max(0.0, n - passed + extra)
+    z = (lost - expected) / math.sqrt(expected)
+    count = math.exp(lost * math.log(expected) - expected - math.lgamma(lost + 1.0))
+    odd = _density(z / 3.0) / (3.0 * math.sqrt(expected))
+    likelihood = (1.0 - chance) * ((1.0 - _ODD) * count + _ODD * odd) * n
+    tail = 2.0 * _below(-abs(z))
+    if lost > expected:
+        troubled = chance * math.exp((expected - lost) / (n * share))
+        likelihood += troubled / share
+        tail += troubled
+    return math.log(likelihood + _LEAST), tail
+
+
+@inlined
+def _deliveries(passed, passes, trouble, spread, variance):  # type: ignore[no-untyped-def]
+    """Log likelihood of how many messages passed in a day, and its tail; `variance` in messages, beside the spread."""
     chance, share = trouble
     passes = max(passes, 0.5)
-    width = math.sqrt(spread * spread + _LATE * _LATE + (_ROUNDING + _LATE * passes) / passes**2)
+    width = math.sqrt(spread * spread + variance / passes**2)
     z = (math.log(max(passed, 0.5)) - math.log(passes)) / width
     likelihood = (1.0 - chance) * _density(z) / width
     tail = 2.0 * _below(-abs(z))

@@ -22,7 +22,7 @@ from planner.learning.likelihood import (
     log_likelihoods,
 )
 from planner.simulation import backoff
-from planner.simulation.beliefs import Beliefs, stream, values_at
+from planner.simulation.beliefs import Beliefs, Scale, stream
 from planner.simulation.simulator import n_threads, worlds
 from planner.vocabulary import Floats
 
@@ -60,8 +60,11 @@ _ENOUGH, _ENOUGH_AT_LAST = 0.2, 1.0
 """How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
 
 _FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
-_MOST_RUN = 400_000.0
+_MOST_RUN = 250_000.0
 """Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
+
+_LENGTHS = (0.15, 0.3, 0.6, 1.0)
+"""How far moves of all scores together go: 1 draws from the fitted law anew."""
 
 _LOOSENED = 0.03
 """Share of the fitted law's correlations that is not believed: it is fitted to a few hundred particles."""
@@ -89,14 +92,15 @@ class Target:
     def __init__(
         self, sender: Sender, facts: Catalogue, name: str, policy: RetryPolicy, seen: Seen, pool: ThreadPoolExecutor
     ) -> None:
-        self.sender, self.facts, self.name, self.seen = sender, facts, name, seen
+        self.sender, self.name, self.seen = sender, name, seen
         self.provider: Provider = facts.provider(name)
         self.waits = _waits(policy, seen.slot_seconds)
+        self._scale = Scale(facts, self.provider)
         self._pool = pool
 
     def values(self, scores: Floats) -> Floats:
         """Parameters, (particles, parameters)."""
-        return values_at(self.facts, self.provider, scores[:, STRICTNESS], scores[:, _RESTS])
+        return self._scale.values(scores[:, STRICTNESS], scores[:, _RESTS])
 
     def judge(
         self, values: Floats, habits: Floats, doors: Floats, least: Floats | None = None, most: Floats | None = None
@@ -159,16 +163,11 @@ class Target:
 
 
 def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
-    """Return a policy's tables; nothing is greylisted where the limit alone is asked."""
     table = backoff.tabulate([policy], slot_seconds)
-    rows: dict[str, Any] = {
-        name: value[0] if isinstance(value, np.ndarray) else value for name, value in table._asdict().items()
-    }
-    rows |= {"pause_slots": int(rows["pause_slots"]), "early": np.zeros(table.nominal.shape[2])}
-    ordered: dict[str, Any] = {
-        name: np.array(x, order="C") if isinstance(x, np.ndarray) else x for name, x in rows.items()
-    }
-    return Waits(**ordered)
+    attempts, of_cause, mean = (
+        np.array(each[0], order="C") for each in (table.attempts, table.class_of_cause, table.wait_mean)
+    )
+    return Waits(attempts, of_cause, mean, int(table.pause_slots[0]), table.ring_slots)
 
 
 def habits_of(scores: Floats) -> Floats:
@@ -203,13 +202,18 @@ def particles_of(target: Target, informed: bool, n: int, seed: int, tick: Callab
         chosen = _resampled(step * (cloud.fit - cloud.fit.max()), luck)
         cloud = Cloud(*(each[chosen] for each in cloud))
         enough, most = (_ENOUGH_AT_LAST, _MOST_MOVES_AT_LAST) if power == 1.0 else (_ENOUGH, _MOST_MOVES)
-        come, tries = 0.0, 0
+        come, tries, pays = 0.0, 0, np.ones(len(_LENGTHS))
         while come < enough and tries < most and (tries < _FEWEST_MOVES or ran < _MOST_RUN):
-            cloud, way, days_run = _moved(target, cloud, power, limit, luck, together=tries % 2 == 0)
-            come += way
+            together = tries % 2 == 0
+            cloud, ways, days_run = _moved(target, cloud, power, limit, luck, pays if together else None)
+            come += float(np.mean(ways[0]))
             ran += days_run
-            for together in (True, False):  # costs next to nothing
-                cloud, _, _ = _moved(target, cloud, power, background, luck, together=together, limit=False)
+            if together:  # lengths that bring particles far are tried more often
+                pays = np.array(
+                    [np.mean(ways[0][ways[1] == k]) if (ways[1] == k).any() else 0.0 for k in range(len(_LENGTHS))]
+                )
+            own = np.ones(len(_LENGTHS)) if together else None
+            cloud, _, _ = _moved(target, cloud, power, background, luck, own, limit=False)
             tries += 1
             tick(before + (power - before) * min(1.0, come / enough))
     scores = np.where(unused, luck.standard_normal(cloud.scores.shape), cloud.scores)
@@ -255,10 +259,10 @@ def _moved(
     power: float,
     moves: Any,
     luck: np.random.Generator,
+    pays: Floats | None,
     *,
-    together: bool,
     limit: bool = True,
-) -> tuple[Cloud, float, float]:
+) -> tuple[Cloud, tuple[Floats, Any], float]:
     """Try one move of every particle's scores that are named by `moves`; `limit` tells whether limits hang on them.
 
     A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
@@ -272,8 +276,11 @@ def _moved(
     centre = own.mean(axis=0)
     spread = np.cov(own, rowvar=False)
     spread = (1.0 - _LOOSENED) * spread + np.diag(_LOOSENED * np.diag(spread) + 1e-6)
-    if together:
-        length = np.array([0.15, 0.3, 0.6, 1.0])[luck.integers(4, size=n)][:, None]
+    which = np.zeros(n, dtype=int)
+    if pays is not None:
+        chances = 0.1 + pays / max(float(pays.sum()), 1e-9)
+        which = luck.choice(len(_LENGTHS), size=n, p=chances / chances.sum())
+        length = np.array(_LENGTHS)[which][:, None]
         root: Any = np.linalg.cholesky(spread)
         part: Any = length**2
     else:
@@ -302,7 +309,7 @@ def _moved(
         np.where(taken, new_fit, fit),
         np.where(taken[:, None, None], new_days, days),
     )
-    return moved_cloud, float((taken * part[:, 0]).mean()), float(new_days[:, :, RAN].sum())
+    return moved_cloud, (taken * part[:, 0], which), float(new_days[:, :, RAN].sum())
 
 
 def _surprise(scores: Floats, centre: Floats, root: Floats) -> Floats:

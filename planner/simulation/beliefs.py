@@ -207,27 +207,44 @@ def _drawn(facts: Catalogue, provider: Provider, scenarios: int, seed: int) -> F
     if provider.operator is not None:
         operator = stream(seed, f"operator {provider.operator}").standard_normal(scenarios)
         alone = _blend(provider.operator_share, operator, alone)
-    return values_at(facts, provider, _blend(facts.world_share, world, alone), own[:, 1:])
+    return Scale(facts, provider).values(_blend(facts.world_share, world, alone), own[:, 1:])
 
 
-def values_at(facts: Catalogue, provider: Provider, strictness: Floats, rest: Floats) -> Floats:
-    """Return what a provider's parameters are where these standard normals fall, (scenarios, parameters).
+class Scale:
+    """One provider's priors, ready to be asked often."""
 
-    `strictness` (scenarios,), `rest` (scenarios, parameters) what each parameter has of its own.
-    """
-    columns = [
-        prior_values(provider.priors[name], _score(facts.loadings.get(name, 0.0), strictness, rest[:, k]))
-        for k, name in enumerate(PARAMETERS)
-    ]
-    return np.clip(np.stack(columns, axis=1), _LOWEST, _HIGHEST)
+    def __init__(self, facts: Catalogue, provider: Provider) -> None:
+        priors = [provider.priors[name] for name in PARAMETERS]
+        loading = np.array([facts.loadings.get(name, 0.0) for name in PARAMETERS])
+        self._typical = np.array([prior.typical for prior in priors], dtype=float)
+        self._shapes = []
+        free = [_shape_of(prior) for prior in priors]
+        for shape in dict.fromkeys(each for each in free if each is not None):
+            at = np.array([k for k, each in enumerate(free) if each == shape])
+            points = [(prior.low, prior.typical, prior.high) for prior in (priors[k] for k in at)]
+            low, typical, high = (np.array([_to_scale(shape, point[i]) for point in points]) for i in range(3))
+            shares = (loading[at], np.sqrt(1.0 - loading[at] ** 2))
+            self._shapes.append((shape, at, *shares, typical, typical - low, high - typical))
+
+    def values(self, strictness: Floats, rest: Floats) -> Floats:
+        """Return what the parameters are where these standard normals fall, (scenarios, parameters).
+
+        `strictness` (scenarios,), `rest` (scenarios, parameters) what each parameter has of its own.
+        """
+        values = np.tile(self._typical, (len(rest), 1))
+        for shape, at, loading, own, typical, below, above in self._shapes:
+            score = loading * strictness[:, None] + own * rest[:, at]
+            z = np.clip(score, -_CLIP, _CLIP) / _TAIL
+            values[:, at] = _from_scale(shape, typical + np.where(z < 0.0, below, above) * z)
+        return np.asarray(np.clip(values, _LOWEST, _HIGHEST))
+
+
+def _shape_of(prior: Prior) -> str | None:
+    return None if prior.shape == "fixed" or prior.low == prior.high else prior.shape
 
 
 def _blend(share: float, common: Floats, rest: Floats) -> Floats:
     return np.asarray(np.sqrt(share) * common + np.sqrt(1.0 - share) * rest)
-
-
-def _score(loading: float, strictness: Floats, rest: Floats) -> Floats:
-    return np.asarray(loading * strictness + np.sqrt(1.0 - loading**2) * rest)
 
 
 def prior_values(prior: Prior, score: Floats) -> Floats:
