@@ -344,3 +344,15 @@ def _seen(forecast, days):
         deferred_by_cause=by_cause,
         **own,
     )
+
+
+def test_who_counts_first_attempts_too_knows_no_less_of_what_is_lost() -> None:
+    sent = tuple(1000.0 for _ in range(15))
+    lost = {"delivered": np.array([sent]) * 0.99, "hard_bounced": np.zeros((1, 15))}
+    few = dict.fromkeys(("attempts", "deferred", "deferred_by_cause"))
+    alone = calibrated(observed(sent, **few, **lost, first_deferred=None))
+    both = calibrated(observed(sent, **few, **lost, first_deferred=np.array([sent]) * 0.02))
+    known = [of(each, "yahoo", "stuck_share", "posterior") for each in (alone, both)]
+    widths = [low_high[2] / low_high[0] for low_high in known]
+    assert widths[1] < 1.3 * widths[0]
+    assert known[1][0] < 0.01 < known[1][2]
