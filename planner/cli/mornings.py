@@ -178,9 +178,16 @@ def replan(
     print_out(made.to_json() if as_json else _report(made))
 
 
-@app.command()
-def seasons() -> None:
-    """List the seasons that are kept: last day observed, and the gravest alarm."""
+seasons_app = typer.Typer()
+app.add_typer(seasons_app, name="seasons")
+KeptName = Annotated[str, typer.Argument(metavar="NAME", help="Name of a season, see `warmup seasons`.")]
+
+
+@seasons_app.callback(invoke_without_command=True)
+def seasons(context: typer.Context) -> None:
+    """List the seasons that are kept: last day observed, and the gravest alarm; or change one."""
+    if context.invoked_subcommand is not None:
+        return
     rows = [
         (
             one.name,
@@ -191,6 +198,33 @@ def seasons() -> None:
         for one in wp.seasons()
     ]
     print_out(aligned(("season", "observed until", "alarms", ""), rows, left=4) if rows else "No seasons are kept.")
+
+
+@seasons_app.command()
+def undo(name: KeptName) -> None:
+    """Go back by one change of a season."""
+    saved = wp.save_season(wp.load_season(name).undone(by="warmup"))
+    _say_last(saved)
+
+
+@seasons_app.command()
+def redo(name: KeptName) -> None:
+    """Do again what was undone last."""
+    saved = wp.save_season(wp.load_season(name).redone(by="warmup"))
+    _say_last(saved)
+
+
+@seasons_app.command()
+def remove(name: KeptName) -> None:
+    """Remove a season and its backup, for good."""
+    wp.remove_season(name)
+    say(f"Removed the season '{name}'.")
+
+
+@seasons_app.command()
+def restore(name: KeptName) -> None:
+    """Put a season's backup in the place of its damaged file."""
+    say(f"Restored the season '{wp.restore_season(name).name}' from its backup.")
 
 
 # --- the season
@@ -218,6 +252,11 @@ def _save(season: wp.Season) -> None:
         return
     saved = wp.save_season(season)
     say(f"Kept in the season '{saved.name}'.")
+
+
+def _say_last(season: wp.Season) -> None:
+    text = season.history[-1].text
+    say(f"Season '{season.name}' {text.rstrip('.')}.")
 
 
 def _morning_of(season: wp.Season, today: datetime | None) -> date | None:

@@ -127,3 +127,19 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(folder: Path) -> None:
     run("observe", "shop.yaml", "days.csv")
     (folder / "shop.yaml").write_text(SENDER.replace("2026-10-05", "2026-11-05"))
     assert "begins on 2026-11-05; the season 'shop' begins on 2026-10-05" in refused("replan", "shop.yaml")
+
+
+def test_a_season_is_undone_redone_removed_and_restored(folder):
+    run("observe", "shop.yaml", "days.csv")
+    assert "undone" in run("seasons", "undo", "shop").stderr
+    assert wp.load_season("shop").last_day is None
+    assert "redone" in run("seasons", "redo", "shop").stderr
+    assert wp.load_season("shop").last_day is not None
+    assert "nothing to do again" in refused("seasons", "redo", "shop")
+    assert refused("seasons", "restore", "shop")
+    (folder / "seasons" / "shop.json").write_text("{")
+    assert "'shop'" in run("seasons", "restore", "shop").stderr
+    assert wp.load_season("shop").name == "shop"
+    run("seasons", "remove", "shop")
+    assert "No seasons are kept" in run("seasons").stdout
+    assert "shop" in refused("seasons", "remove", "shop")
