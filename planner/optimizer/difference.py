@@ -40,6 +40,9 @@ BELIEFS = (
 _MOVED = 0.25
 """A belief has moved when its median has, by so much of the range of 8 in 10 that it had: less is luck."""
 
+_UNSEEN = {"reputation_sensitivity": "reputation suffers from trouble"}
+"""Beliefs about what nobody can look up: said in words, without a number."""
+
 _MOST_BELIEFS = 2
 _HARDLY = 0.05
 """Share by which a week's volume may differ without being worth a word: other scenarios were drawn."""
@@ -252,6 +255,9 @@ class Changes:
                 for beliefs in both
             )
             if high > low and abs(now - was) > _MOVED * (high - low):
+                if parameter in _UNSEEN:
+                    found.append(f"{_UNSEEN[parameter]} {'more' if now > was else 'less'} than assumed before")
+                    continue
                 title, unit = PARAMETER_INFO[parameter].title.lower(), PARAMETER_INFO[parameter].unit
                 found.append(f"{title} {_said(float(was), float(now), unit)}")
         if found:
