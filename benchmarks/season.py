@@ -120,6 +120,12 @@ def world(number: int, kind: str) -> World:
     return World(number, kind, sender, truth)
 
 
+def shift_of(number: int) -> str:
+    """Return the kind of a shifted world: each provider meets all kinds in turn."""
+    kinds = list(SHIFTS)
+    return kinds[number // len(WHOLE.provider_names) % len(kinds)]
+
+
 @cache
 def one_provider(name: str) -> wp.Sender:
     """Return WHOLE's mail to one provider."""
@@ -312,15 +318,13 @@ def table_of(rows: pd.DataFrame) -> list[str]:
 def main() -> None:
     options = _options()
     wp.warm_up()
-    kinds = list(SHIFTS)
-    tasks = [(number, "prior") for number in range(options.worlds)]
-    tasks += [(number, kinds[number // len(WHOLE.provider_names) % len(kinds)]) for number in range(options.worlds)]
+    tasks = [task for number in range(options.worlds) for task in ((number, "prior"), (number, shift_of(number)))]
     known = pd.read_csv(options.keep) if options.keep and options.keep.exists() else pd.DataFrame()
     done = set() if known.empty else set(zip(known["world"], known["kind"], strict=True))
     left = [task for task in tasks if task not in done]
     frames = [known] if done else []
     with ProcessPoolExecutor(options.processes) as pool:
-        for frame in pool.map(followed, *zip(*left, strict=True)) if left else ():
+        for frame in pool.map(followed, *zip(*left, strict=True)) if left else ():  # in order, so any stop is balanced
             frames.append(frame)
             if options.keep:
                 frame.to_csv(options.keep, mode="a", header=not options.keep.exists(), index=False)
