@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import count
 
 import numpy as np
 import streamlit as st
@@ -68,12 +69,15 @@ def remove(name: str) -> None:
 
 
 def try_example(plan: wp.Plan) -> None:
-    """Follow the plan in one of its own scenarios, in which something goes wrong (callback)."""
+    """Follow the plan in one of its own scenarios, in which something goes wrong (callback).
+
+    A season that somebody has called so stays: the example takes a free name.
+    """
 
     def begun() -> wp.Season:
-        if any(one.name == EXAMPLE for one in wp.seasons()):
-            wp.remove_season(EXAMPLE)
-        season = wp.Season.begun(plan.sender, plan, name=EXAMPLE)
+        taken = {one.name.casefold() for one in wp.seasons()}
+        name = next(name for name in _example_names() if name.casefold() not in taken)
+        season = wp.Season.begun(plan.sender, plan, name=name)
         return wp.save_season(season.observed(example(plan), source="an example"))
 
     _try(begun)
@@ -123,6 +127,17 @@ def example(plan: wp.Plan, days: int = EXAMPLE_DAYS) -> wp.Observations:
         **{name: np.rint(values[s, :, :n]) for name, values in counts.items()},
         deferred_by_cause=np.rint(forecast.deferred[s, :, :n]),
     )
+
+
+def is_example(name: str) -> bool:
+    """Tell whether a season bears one of the names that examples take: 'Example', 'Example 2', …."""
+    return name == EXAMPLE or (name.startswith(f"{EXAMPLE} ") and name.removeprefix(f"{EXAMPLE} ").isdecimal())
+
+
+def _example_names() -> Iterator[str]:
+    yield EXAMPLE
+    for number in count(2):
+        yield f"{EXAMPLE} {number}"
 
 
 def _try(action: Callable[[], wp.Season | None]) -> None:

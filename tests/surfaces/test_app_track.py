@@ -185,6 +185,16 @@ def test_a_damaged_season_is_brought_back(plan, folder):
     assert wp.load_season("Small shop").last_day is None
 
 
+def test_the_example_takes_a_free_name(plan):
+    mine = wp.save_season(wp.Season.begun(SENDER, name="Example"))
+    for name in ("Example 2", "Example 3"):
+        following.try_example(plan)
+        assert wp.load_season(name).state.observations
+        assert following.is_example(name)
+    assert wp.load_season("Example") == mine
+    assert not following.is_example("Example shop")
+
+
 def test_the_example_season_ends_on_a_bad_day(plan):
     seen = following.example(plan)
     assert following.EXAMPLE_DAYS // 2 < len(seen.days) <= following.EXAMPLE_DAYS

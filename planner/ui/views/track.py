@@ -53,7 +53,7 @@ def _empty(asked: Questions) -> None:
         args=(plan,),
         key="example season",
         icon=":material/science:",
-        help="Ten days of one of the plan's own scenarios, in which something goes wrong. Kept under the name Example.",
+        help="Ten days of one of the plan's own scenarios, in which something goes wrong. It touches no other season.",
     )
     try:
         season = wp.Season.begun(plan.sender, plan, name=name or "")
@@ -118,7 +118,7 @@ def _head(season: wp.Season) -> date:
     with st.container(horizontal=True):
         _buttons(season)
     missing = (braking.today(season.sender) - season.today).days
-    if missing > 0 and season.name != following.EXAMPLE:
+    if missing > 0 and not following.is_example(season.name):
         days = "day is" if missing == 1 else f"{missing} days are"
         st.caption(plain(f"The last {days} not brought in yet. Days without mail may be left out."))
     if season.history:
