@@ -2,7 +2,7 @@
 
 Nothing but the day's verdict is random once the parameters are given: what was delivered is observed, so every
 scenario's memory (established volume, reputation) runs along known numbers. A day on which mail meets the limit is
-run through the simulation's own slot loop, with every noise switched off; on all others nothing needs to run.
+run slot by slot, with every noise switched off; on all others nothing needs to run.
 """
 
 import math
@@ -12,33 +12,25 @@ import numpy as np
 
 from planner.simulation.compiling import compiled, inlined
 from planner.simulation.layout import (
-    BLOCKED,
-    DEFERRED,
-    DELIVERED,
-    EXPIRED,
-    FIRST_TROUBLE,
-    LIMIT,
-    N_DELAY_BINS,
-    N_ROWS,
-    PENALTY,
     W_AUTH_REFUSED,
     W_BASE_DEFERRAL,
     W_BLOCK_BELOW,
     W_ESTABLISHED,
+    W_EXCESS_REJECTED,
     W_GREYLISTING_FADE,
     W_GREYLISTING_PROBABILITY,
     W_HOURLY_SHARE,
     W_PENALTY_CHANCE,
+    W_PENALTY_SLOTS,
+    W_REJECTION_COST,
     W_STUCK_SHARE,
     W_TROUBLE_DEFERRAL,
     W_TROUBLE_ENDS,
     W_TROUBLE_STARTS,
-    Retries,
-    Today,
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
-from planner.simulation.queueing import clear, empty_queue
-from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM, run_day
+from planner.simulation.noiseless import clear_line, empty_line, run_limiter
+from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM
 
 SPREAD, NOISE = range(2)
 """Columns of `habits`: how far the limit strays from day to day (log), how far the background does (share of it)."""
@@ -56,9 +48,6 @@ CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
 
 _LEAST = 1e-30
-_LUCK = np.uint64(0x9E3779B97F4A7C15)
-"""The same for all particles: what differs between them is what they believe."""
-
 _ROUNDING = 2.0
 _LATE = 0.002
 """Share of a day's mail that passes a day later or earlier, give or take: deferred once in the evening."""
@@ -95,22 +84,13 @@ class Seen(NamedTuple):
 
 
 class Waits(NamedTuple):
-    """One provider's retries: the tables of `backoff.Backoff` that the slot loop reads."""
+    """One provider's retries: the tables of `backoff.Backoff` that `noiseless` reads."""
 
     attempts: Any
     class_of_cause: Any
-    wait_first: Any
-    wait_n: Any
-    wait_share: Any
-    wait_seconds: Any
     wait_mean: Any
-    wait_rounds: Any
-    nominal: Any
-    early: Any
     pause_slots: int
     ring_slots: int
-    round_slots: int
-    n_rounds: int
 
 
 @compiled
@@ -135,33 +115,12 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
     days : (particles, days, N_KEPT) float array, written
         See `FIT`; not beyond the day on which a particle is given up.
     """
-    quiet = world.copy()
-    quiet[W_BASE_DEFERRAL] = 0.0
-    quiet[W_STUCK_SHARE] = 0.0
-    quiet[W_TROUBLE_STARTS] = 0.0
-    queue, rounds, due = empty_queue(waits.attempts.shape[0], waits.nominal.shape[1], waits.ring_slots, waits.n_rounds)
-    retries = Retries(
-        waits.attempts,
-        waits.class_of_cause,
-        waits.wait_first,
-        waits.wait_n,
-        waits.wait_share,
-        waits.wait_seconds,
-        waits.wait_mean,
-        waits.wait_rounds,
-        waits.nominal,
-        waits.early,
-        waits.pause_slots,
-        waits.round_slots,
-    )
+    line, top, lives = empty_line(waits.attempts, waits.class_of_cause, waits.ring_slots)
     n_days, n_slots = seen.sent.shape[0], seen.pace.shape[0]
-    held = np.zeros(n_days)
-    delays = np.zeros(N_DELAY_BINS)
-    row = np.zeros(N_ROWS)
     limiter = np.zeros(5)
     last_seven = np.zeros(7)
     for i in range(world.shape[1]):
-        clear(queue, rounds)
+        clear_line(line, top)
         limiter[:] = 0.0
         limiter[BUCKET] = limiter[CLOSED_UNTIL] = -1.0
         last_seven[:] = 0.0
@@ -182,19 +141,16 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 carried = limiter[CLOSED_UNTIL] > d * n_slots
                 told = seen.penalty[d] == 0.0 or (seen.penalty[d] > 0.0 and not carried)
                 closes = seen.penalty[d] > 0.0 if told else doors[i, d] < world[W_PENALTY_CHANCE, i]
-                quiet[W_PENALTY_CHANCE, i] = 1.0 if closes else 0.0
-                row[:] = 0.0
-                today = Today(tolerated, 0.0, 0.0, blocks, volume, 0.0, False)
-                run_day(
-                    d, i, quiet, today, retries, _LUCK, True, seen.slot_seconds, seen.pace, limiter, held,
-                    queue, rounds, due, row, delays,
+                delivered, blocked, expired, turned, limited, shut = run_limiter(
+                    d, volume, tolerated, world[W_HOURLY_SHARE, i], world[W_REJECTION_COST, i],
+                    world[W_EXCESS_REJECTED, i], world[W_PENALTY_SLOTS, i], closes, blocks, seen.slot_seconds,
+                    seen.pace, waits.wait_mean, waits.pause_slots, limiter, line, top, lives,
                 )  # fmt: skip
-                queued += volume - row[DELIVERED] - row[BLOCKED] - row[EXPIRED]
-                turned = row[FIRST_TROUBLE]
-                passes = row[DELIVERED]
+                queued += volume - delivered - blocked - expired
+                passes = delivered
                 kept[RAN] = 1.0
-                kept[SHUT] = 1.0 if row[DEFERRED + PENALTY] > 0.0 else 0.0
-                if told and row[DEFERRED + LIMIT] + row[BLOCKED] > PENALTY_FROM * tolerated and not blocks:
+                kept[SHUT] = 1.0 if shut > 0.0 else 0.0
+                if told and limited + blocked > PENALTY_FROM * tolerated and not blocks:
                     chance = world[W_PENALTY_CHANCE, i]
                     kept[DOOR] = math.log(max(_LEAST, chance if closes else 1.0 - chance))
             else:

@@ -159,16 +159,9 @@ class Target:
 
 
 def _waits(policy: RetryPolicy, slot_seconds: float) -> Waits:
-    """Return a policy's tables; nothing is greylisted where the limit alone is asked."""
     table = backoff.tabulate([policy], slot_seconds)
-    rows: dict[str, Any] = {
-        name: value[0] if isinstance(value, np.ndarray) else value for name, value in table._asdict().items()
-    }
-    rows |= {"pause_slots": int(rows["pause_slots"]), "early": np.zeros(table.nominal.shape[2])}
-    ordered: dict[str, Any] = {
-        name: np.array(x, order="C") if isinstance(x, np.ndarray) else x for name, x in rows.items()
-    }
-    return Waits(**ordered)
+    tables = (np.ascontiguousarray(each[0]) for each in (table.attempts, table.class_of_cause, table.wait_mean))
+    return Waits(*tables, int(table.pause_slots[0]), table.ring_slots)
 
 
 def habits_of(scores: Floats) -> Floats:
