@@ -81,7 +81,8 @@ REPLIES: dict[str, dict[str, str]] = {
         ACCEPTED: "250 2.0.0 OK  {number} d9443c01a7336-1a2b3c4d5e6si{number}ybh.1 - gsmtp",
         UNKNOWN_USER: (
             "550-5.1.1 The email account that you tried to reach does not exist. Please try 550-5.1.1 "
-            "double-checking the recipient's email address for typos or 550-5.1.1 unnecessary spaces. For more information, go to 550 5.1.1 "
+            "double-checking the recipient's email address for typos or 550-5.1.1 unnecessary spaces. For more "
+            "information, go to 550 5.1.1 "
             "https://support.google.com/mail/?p=NoSuchUser - gsmtp"
         ),
         BLOCKED: _GMAIL_BLOCK,
