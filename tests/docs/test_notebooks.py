@@ -34,12 +34,13 @@ def kinds(cell: Any) -> set[str]:
     return shown.union(*(output.data for output in cell.outputs if "data" in output))
 
 
-def test_there_are_four() -> None:
+def test_there_are_five() -> None:
     assert NOTEBOOKS == [
         "01_first_plan.ipynb",
         "02_how_the_model_works.ipynb",
         "03_choosing_retry_intervals.ipynb",
         "04_anatomy_of_a_421.ipynb",
+        "05_learning_from_your_logs.ipynb",
     ]
 
 
