@@ -26,7 +26,8 @@ _CALM = 0.1
 
 _CAUSES = tuple(Cause)
 _LIMITER = [_CAUSES.index(Cause.LIMIT), _CAUSES.index(Cause.PENALTY)]
-_PASSING = [_CAUSES.index(cause) for cause in (Cause.GREYLISTING, Cause.SYSTEM, Cause.REPUTATION)]
+_PASSING = [_CAUSES.index(cause) for cause in (Cause.GREYLISTING, Cause.SYSTEM)]
+_DOUBT = _CAUSES.index(Cause.REPUTATION)
 
 
 class Evidence(NamedTuple):
@@ -74,7 +75,6 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
                 turned_away,
                 verdicts,
                 _noisy(causes, known.attempts[p]),
-                _penalties(causes),
                 variance[p].copy(),
                 _ways(sent[p], turned_away),
                 _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
@@ -127,12 +127,13 @@ def _turned_away(first_deferred: Floats, deferred: Floats, blocked: Floats) -> F
 def _verdicts(causes: Floats, deferred: Floats, blocked: Floats) -> Floats:
     """Say whether the limit was met, where the causes tell.
 
-    A deferral without a cause may have been the limit's. A block may be the limiter's 5xx or doubt about the
-    sender: without a deferral by limit or penalty nobody knows.
+    A deferral without a cause may have been the limit's, and so may one that names the sender's reputation: servers
+    use these words for whoever sends too fast. A block may be the limiter's 5xx or doubt about the sender. Without a
+    deferral by limit or penalty nobody knows.
     """
     limiter = causes[:, _LIMITER].sum(axis=1)
     open_question = np.nan_to_num(deferred) - np.nansum(causes, axis=1) > 0.5
-    clean = (limiter == 0.0) & ~open_question & (blocked == 0.0)
+    clean = (limiter == 0.0) & (causes[:, _DOUBT] == 0.0) & ~open_question & (blocked == 0.0)
     troubled = np.nansum(causes[:, _LIMITER], axis=1) > 0.0
     return np.where(troubled, TROUBLED, np.where(clean, CLEAN, UNSURE))
 
@@ -161,12 +162,6 @@ def _calm(sent: Floats, delivered: Floats, turned_away: Floats, blocked: Floats,
 def _noisy(causes: Floats, attempts: Floats) -> Floats:
     """Share of the attempts that were deferred for causes that meet first attempts and retries alike."""
     return np.asarray(causes[:, _PASSING].sum(axis=1) / np.maximum(attempts, 1.0))
-
-
-def _penalties(causes: Floats) -> Floats:
-    """Tell whether the door was closed: 1, 0, or -1 where nobody knows."""
-    count = causes[:, _CAUSES.index(Cause.PENALTY)]
-    return np.where(np.isnan(count), -1.0, (count > 0.0).astype(float))
 
 
 def _expected_rates(sender: Sender, sent: Floats) -> tuple[Floats, Floats]:

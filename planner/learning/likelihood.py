@@ -30,19 +30,18 @@ from planner.simulation.layout import (
 )
 from planner.simulation.memory import overnight, reputation_deferral, tolerated_today
 from planner.simulation.noiseless import clear_line, empty_line, run_limiter
-from planner.simulation.slots import BUCKET, CLOSED_UNTIL, PENALTY_FROM
+from planner.simulation.slots import BUCKET, CLOSED_UNTIL
 
 SPREAD, NOISE = range(2)
 """Columns of `habits`: how far the limit strays from day to day (log), how far the background does (share of it)."""
 
 N_HABITS = 2
 
-FIT, TAIL, RAN, FREE, PASSES, DOUBT, ACTIVE, SHUT, DOOR = range(9)
+FIT, TAIL, RAN, FREE, PASSES, DOUBT, ACTIVE = range(7)
 """What is kept of each day: its log likelihood; the chance of a day as strange or stranger; 1 if its slots were run;
-messages that the limit lets pass at once, and in all; share deferred for doubt; earlier days with mail; 1 if the
-door was closed; and the log chance of that."""
+messages that the limit lets pass at once, and in all; share deferred for doubt; earlier days with mail."""
 
-N_KEPT = 9
+N_KEPT = 7
 
 CLEAN, TROUBLED, UNSURE = range(3)
 """What the causes say of a day: nothing met the limit, something did, or nobody knows."""
@@ -67,10 +66,10 @@ class Seen(NamedTuple):
 
     `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `penalty` (D,) 1, 0, or -1 where nobody knows; `variance` (D,) messages², how far `bounced` strays where nobody
-    counted; `ways` (D,) log of how many ways there are to turn away as many; `calm` (D,) whether first attempts went
-    well and the deliveries tell of stuck mailboxes besides; `complaint_rate` (D,); `opens` first day on which mail is
-    taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
+    own; `variance` (D,) messages², how far `bounced` strays where nobody counted; `ways` (D,) log of how many ways there
+    are to turn away as many; `calm` (D,) whether first attempts went well and the deliveries tell of stuck mailboxes
+    besides; `complaint_rate` (D,); `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see
+    `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
     sent: Any
@@ -79,7 +78,6 @@ class Seen(NamedTuple):
     turned_away: Any
     verdict: Any
     noisy: Any
-    penalty: Any
     variance: Any
     ways: Any
     calm: Any
@@ -111,8 +109,7 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
         One provider's parameters.
     habits : (particles, N_HABITS) float array
     doors : (particles, days) float array, in [0, 1)
-        The provider closes the door on excess where this lies below its `penalty_chance`; where the causes tell
-        whether it did, that counts instead.
+        The provider closes the door on excess where this lies below its `penalty_chance`: replies do not tell.
     seen : Seen
     waits : Waits
     least : (particles,) float array
@@ -146,10 +143,8 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
             turned = 0.0
             passes = volume
             if blocks or queued >= 0.5 or volume > room or limiter[CLOSED_UNTIL] > d * n_slots:
-                carried = limiter[CLOSED_UNTIL] > d * n_slots
-                told = seen.penalty[d] == 0.0 or (seen.penalty[d] > 0.0 and not carried)
-                closes = seen.penalty[d] > 0.0 if told else doors[i, d] < world[W_PENALTY_CHANCE, i]
-                delivered, blocked, expired, turned, limited, shut = run_limiter(
+                closes = doors[i, d] < world[W_PENALTY_CHANCE, i]
+                delivered, blocked, expired, turned = run_limiter(
                     d, volume, tolerated, world[W_HOURLY_SHARE, i], world[W_REJECTION_COST, i],
                     world[W_EXCESS_REJECTED, i], world[W_PENALTY_SLOTS, i], closes, blocks, seen.slot_seconds,
                     seen.pace, waits.wait_mean, waits.pause_slots, limiter, line, top, lives,
@@ -157,10 +152,6 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
                 queued += volume - delivered - blocked - expired
                 passes = delivered
                 kept[RAN] = 1.0
-                kept[SHUT] = 1.0 if shut > 0.0 else 0.0
-                if told and limited + blocked > PENALTY_FROM * tolerated and not blocks:
-                    chance = world[W_PENALTY_CHANCE, i]
-                    kept[DOOR] = math.log(max(_LEAST, chance if closes else 1.0 - chance))
             else:
                 limiter[BUCKET] = -1.0  # full again by morning
             kept[FREE] = volume - turned if turned > 0.0 else max(room, volume)
@@ -207,7 +198,7 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
     if volume > 0.0:
         greylisting = world[W_GREYLISTING_PROBABILITY, i] * math.exp(-world[W_GREYLISTING_FADE, i] * kept[ACTIVE])
         never = 1.0 - (1.0 - world[W_STUCK_SHARE, i]) * (1.0 - world[W_AUTH_REFUSED, i])
-        noisy = never + (1.0 - never) * seen.noisy[d]
+        noisy = 1.0 - (1.0 - never) * (1.0 - seen.noisy[d]) * (1.0 - kept[DOUBT])
         system = 1.0 - (1.0 - world[W_BASE_DEFERRAL, i]) * (1.0 - kept[DOUBT])
         gone = never
         passed = seen.delivered[d] + seen.bounced[d]
@@ -233,9 +224,7 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
             else:  # of a calm day's limit the first attempts say all
                 fit, strange = _losses(volume, passed, never, extra, trouble)
             day, tail = day + fit, min(tail, strange)
-        if seen.penalty[d] >= 0.0:
-            day += math.log(0.999 if (seen.penalty[d] > 0.0) == (kept[SHUT] > 0.0) else 0.001)
-    kept[FIT] = day + kept[DOOR]
+    kept[FIT] = day
     kept[TAIL] = tail
 
 

@@ -57,8 +57,8 @@ def run_limiter(  # type: ignore[no-untyped-def]
 
     Returns
     -------
-    delivered, blocked, expired, first_trouble, limited, shut : float, messages
-        `first_trouble` first attempts refused; `limited`, `shut` deferrals by the limit and by the closed door.
+    delivered, blocked, expired, first_trouble : float, messages
+        `first_trouble` first attempts refused.
     """
     n_slots, length, n_attempts = pace.shape[0], top.shape[0], line.shape[1] // lives.shape[0]
     size = max(1.0, hourly_share * tolerated)
@@ -69,7 +69,7 @@ def run_limiter(  # type: ignore[no-untyped-def]
     used = 0.0
     refusals = 0.0
     before = 0.0
-    delivered = blocked = expired = first_trouble = limited = shut = 0.0
+    delivered = blocked = expired = first_trouble = 0.0
     start = d * n_slots
     at = start % length - 1
     for i in range(n_slots):
@@ -104,7 +104,6 @@ def run_limiter(  # type: ignore[no-untyped-def]
             elif closed:
                 over = total
                 hurt = True
-                shut += total
                 first_trouble += first
             elif total < _NEGLIGIBLE:
                 delivered += total
@@ -119,7 +118,6 @@ def run_limiter(  # type: ignore[no-untyped-def]
                     first_trouble += first * (over / total)
                     blocked += rejected_share * over
                     over *= 1.0 - rejected_share
-                    limited += over
                     hurt = hurt or rejected_share < 1.0
             left = over / total if total > 0.0 else 0.0
             if left <= 0.0:
@@ -153,7 +151,7 @@ def run_limiter(  # type: ignore[no-untyped-def]
     limiter[BUCKET] = bucket
     limiter[CLOSED_UNTIL] = closed_until
     limiter[REST_UNTIL] = rest_until
-    return delivered, blocked, expired, first_trouble, limited, shut
+    return delivered, blocked, expired, first_trouble
 
 
 @inlined

@@ -143,16 +143,19 @@ def test_sent_and_delivered_suffice() -> None:
     assert of(learnt, "yahoo", "daily_growth", "posterior")[1] < of(learnt, "yahoo", "daily_growth", "prior")[1]
 
 
-def test_closed_doors_teach_the_chance_of_a_penalty() -> None:
-    by_cause = np.zeros((1, 5, len(Cause)))
-    sent, turned = (1000, 1500, 2000, 2500, 3000), (400, 800, 1000, 1400, 1700)
-    by_cause[0, :, 0] = 300
-    shut = by_cause.copy()
-    shut[0, :, 1] = np.array(turned) - 300
-    open_ = calibrated(observed(sent, turned, deferred_by_cause=by_cause))
-    closed = calibrated(observed(sent, turned, deferred_by_cause=shut))
-    chance = [of(learnt, "yahoo", "penalty_chance", "posterior")[1] for learnt in (open_, closed)]
-    assert chance[0] < of(open_, "yahoo", "penalty_chance", "prior")[1] < chance[1]
+def test_whatever_words_a_server_finds_for_its_limit_the_limit_is_learnt() -> None:
+    """Yahoo's TSS04 names volume or complaints: it counts as reputation, and mostly means the limit."""
+    sent, turned = (1000, 1500, 2000, 2500, 3000), (100, 400, 1000, 1400, 1700)
+    learnt = {}
+    for cause in (Cause.LIMIT, Cause.PENALTY, Cause.REPUTATION):
+        by_cause = np.zeros((1, 5, len(Cause)))
+        by_cause[0, :, tuple(Cause).index(cause)] = turned
+        learnt[cause] = calibrated(observed(sent, turned, deferred_by_cause=by_cause))
+    assert learnt[Cause.LIMIT] == learnt[Cause.PENALTY]
+    prior, limit = (of(learnt[Cause.LIMIT], "yahoo", "daily_growth", what) for what in ("prior", "posterior"))
+    doubt = of(learnt[Cause.REPUTATION], "yahoo", "daily_growth", "posterior")
+    assert doubt[2] - doubt[0] < 0.6 * (prior[2] - prior[0])
+    assert doubt[1] < prior[1] - 0.7 * (prior[1] - limit[1])
 
 
 # --- who moves whom
@@ -201,13 +204,12 @@ def test_hours_of_a_burst() -> None:
 
 
 def test_verdicts() -> None:
-    limit, system = np.zeros((2, 1, len(Cause)))
-    limit[0, 0], system[0, 3] = 5, 7
-    by_cause = np.stack([np.zeros(len(Cause)), limit[0], system[0], system[0], np.full(len(Cause), np.nan)])[None]
-    seen = observed((100,) * 5, deferred_by_cause=by_cause, deferred=[[0, 5, 7, 20, 3]])
+    limit, system, doubt = np.zeros((3, len(Cause)))
+    limit[0], system[3], doubt[tuple(Cause).index(Cause.REPUTATION)] = 5, 7, 9
+    by_cause = np.stack([np.zeros(len(Cause)), limit, system, system, doubt, np.full(len(Cause), np.nan)])[None]
+    seen = observed((100,) * 6, deferred_by_cause=by_cause, deferred=[[0, 5, 7, 20, 9, 3]])
     own = evidence_of(SENDER, seen).seen[SENDER.provider_names.index("yahoo")]
-    assert own.verdict.tolist() == [CLEAN, TROUBLED, CLEAN, UNSURE, UNSURE]
-    assert own.penalty.tolist() == [0, 0, 0, 0, -1]
+    assert own.verdict.tolist() == [CLEAN, TROUBLED, CLEAN, UNSURE, UNSURE, UNSURE]
 
 
 def test_days_without_counts_are_said() -> None:
