@@ -408,3 +408,75 @@ def test_keyboard_opens_another_page(browser, server):
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Assumptions", exact=True)).to_be_visible(timeout=1000 * FIRST_SECONDS)
     page.close()
+
+
+# --- a season
+
+
+FIRST_DAYS = """date,provider,sent,attempts,delivered,deferred,first deferred
+2027-01-11,gmail,300,305,299,5,5
+2027-01-11,yahoo,200,203,199,3,3
+2027-01-12,gmail,400,405,399,5,5
+2027-01-12,yahoo,900,2400,350,1800,500
+"""
+
+
+def begin_season(page: Page, name: str, days: str) -> None:
+    main = page.get_by_test_id("stMain")
+    field = main.get_by_role("textbox", name="Name of the season")
+    field.fill(name)
+    field.press("Enter")
+    settled(page)
+    main.get_by_role("radio", name="Paste").or_(main.get_by_role("button", name="Paste")).first.click()
+    pasted = main.get_by_role("textbox", name="Lines of a log, or a table")
+    pasted.fill(days)
+    pasted.press("Control+Enter")
+    main.get_by_role("button", name="Bring in 2 days").click(timeout=1000 * FIRST_SECONDS)
+    expect(main.get_by_role("heading", name=f"of {name}")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    settled(page)
+
+
+def test_a_season_is_judged_planned_again_kept_and_taken_back(browser, server):
+    page = opened(browser, server)
+    main = page.get_by_test_id("stMain")
+    open_page(page, "Track")
+    begin_season(page, "Rehearsal", FIRST_DAYS)
+    expect(main.get_by_text("Hold at Yahoo and AOL")).to_be_visible()
+    expect(main.get_by_text("500 of 900 first attempts")).to_be_visible()
+    today = main.get_by_test_id("stTable").first
+    assert today.get_by_role("row").count() == 8
+    expect(today.get_by_role("row", name="Yahoo and AOL")).to_contain_text("Hold")
+    assert "Yahoo and AOL" in download(page, "Download today")
+
+    main.get_by_role("button", name="Plan the remaining days").click()
+    follow = main.get_by_role("button", name="Follow the new plan")
+    expect(follow).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    expect(main.get_by_role("heading", name="What we believe now, and believed before")).to_be_visible()
+    expect(main.get_by_text(re.compile(r"Yahoo and AOL tolerate .* you assumed")).first).to_be_visible()
+    follow.click()
+    expect(main.get_by_role("button", name="Followed")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    in_force = main.get_by_text("In force: ").inner_text()
+
+    page.reload()
+    settled(page)
+    expect(main.get_by_role("heading", name="of Rehearsal")).to_be_visible()
+    expect(main.get_by_text("In force: ")).to_have_text(in_force)
+    main.get_by_role("button", name="Undo", exact=True).click()
+    expect(main.get_by_text("In force: ")).not_to_have_text(in_force, timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    main.get_by_role("button", name="Redo", exact=True).click()
+    expect(main.get_by_text("In force: ")).to_have_text(in_force, timeout=1000 * FIRST_SECONDS)
+    settled(page)
+
+    main.get_by_role("button", name="Other seasons").click()
+    expect(main.get_by_role("button", name="Rehearsal")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    settled(page)
+    begin_season(page, "Another", FIRST_DAYS.replace("900,2400,350,1800,500", "300,303,299,3,3"))
+    expect(main.get_by_text("Go on at 7 of 7 providers")).to_be_visible()
+    main.get_by_role("button", name="Other seasons").click()
+    main.get_by_role("button", name="Rehearsal").click(timeout=1000 * FIRST_SECONDS)
+    expect(main.get_by_text("Hold at Yahoo and AOL")).to_be_visible(timeout=1000 * FIRST_SECONDS)
+    assert page.hosts - {None} == {"127.0.0.1"}
+    page.close()
