@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -169,6 +169,10 @@ class Alarms(Sequence[Alarm]):
         self._check(provider)
         return tuple(alarm for alarm in self.alarms if alarm.provider == provider)
 
+    def certain(self, provider: str) -> list[Alarm]:
+        """Alarms of one provider that chance does not explain, the gravest first, each count once."""
+        return counted_once(alarm for alarm in self.of(provider) if alarm.certain)
+
     def verdict(self, provider: str) -> Verdict:
         """What to do at a provider: the gravest of what its alarms ask for today."""
         asked = [alarm.asks for alarm in self.of(provider)]
@@ -201,7 +205,7 @@ class Alarms(Sequence[Alarm]):
         return "\n".join(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
-        yield f"{day_text(self.today)}, by the rules of {self.rules}: {self._count()}."
+        yield f"{day_text(self.today)}, by {whose(self.rules)}: {self._count()}."
         graver = sorted(self.providers, key=lambda name: -self.verdict(name).gravity)
         for provider in graver:
             if self.of(provider):
@@ -224,7 +228,10 @@ class Alarms(Sequence[Alarm]):
         end = "" if until is None else f" until {short_day(until)}"
         yield f"{_name(provider)}: {_DONE[verdict]}{end}."
         said: set[str] = set()
+        certain = self.certain(provider)
         for alarm in self.of(provider):
+            if alarm.certain and alarm not in certain:
+                continue  # of several limits the gravest says it all
             again = alarm.measure in said
             said.add(alarm.measure)
             if again and not alarm.certain:
@@ -300,6 +307,25 @@ class Alarms(Sequence[Alarm]):
         return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
 
+def counted_once(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Return the first alarm of each count: where it is above several limits, the gravest says it all."""
+    found: dict[Any, Alarm] = {}
+    for alarm in alarms:
+        found.setdefault((alarm.provider, alarm.measure, alarm.count, alarm.of, alarm.first, alarm.last), alarm)
+    return list(found.values())
+
+
+def whose(rules: str) -> str:
+    """Say by whose rules; `rules` the title of a set.
+
+    Examples
+    --------
+    >>> whose("Braze"), whose("Ours")
+    ('the rules of Braze', 'our own rules')
+    """
+    return "our own rules" if rules == "Ours" else f"the rules of {rules}"
+
+
 def percent(share: float) -> str:
     """Say a share in percent, with two significant digits.
 
@@ -312,9 +338,15 @@ def percent(share: float) -> str:
     return f"{value:.2g} %" if value < 99.5 else "100 %"
 
 
+_WAITED_FOR = 3
+"""Times the messages counted: nobody waits for more of them without an event."""
+
+
 def _more(alarm: Alarm) -> str:
     n = alarm.clean_messages()
-    return f" ({whole(n)} more {alarm.what} without any would bring these days below the limit.)" if n else ""
+    if not 0 < n <= _WAITED_FOR * alarm.of:
+        return ""
+    return f" ({whole(n)} more {alarm.what} without any would bring these days below the limit.)"
 
 
 def _name(provider: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
+from planner.observing.alarms import counted_once
 from planner.optimizer.plan import Plan
 from planner.simulation.forecast import quantiles
 from planner.simulation.seen import seen_days
@@ -195,9 +196,8 @@ class Changes:
 
     def _reasons(self, name: str) -> Iterator[str]:
         yield from self._happened(name)
-        for alarm in self.alarms:
-            if alarm.provider == name and alarm.certain:
-                yield f"{alarm.evidence()}."
+        for alarm in counted_once(alarm for alarm in self.alarms if alarm.provider == name and alarm.certain):
+            yield f"{alarm.evidence()}."
         if self._moves(name):
             yield from self._believed(name)
             yield from self._dared(name)

@@ -178,7 +178,7 @@ class Morning:
     def _evidence(self, row: Today) -> Iterator[str]:
         if self.alarms is None or row.provider not in self.alarms.providers:
             return
-        asks = [alarm for alarm in self.alarms.of(row.provider) if alarm.certain]
+        asks = self.alarms.certain(row.provider)
         if row.verdict == Verdict.GO_ON or not asks:
             return
         end = "" if row.until is None else f" until {short_day(row.until, since=self.today)}"

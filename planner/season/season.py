@@ -13,6 +13,7 @@ import numpy as np
 from planner.errors import InputError
 from planner.inputs.fields import unknown
 from planner.inputs.sender import Sender
+from planner.observing.alarms import whose
 from planner.observing.observations import Observations
 from planner.observing.rules import OURS, alarm_rules
 from planner.observing.words import without_names
@@ -296,7 +297,7 @@ class Season:
             said.append("the answers about the sender changed")
         if rules is not None and rules != state.rules:
             state = replace_with(state, rules=_checked_rules(rules))
-            said.append(f"alarms by the rules of {alarm_rules()[rules].name}")
+            said.append(f"alarms by {whose(alarm_rules()[rules].name)}")
         return self._stepped(state, " and ".join(said), by, at) if said else self
 
     def renamed(self, name: str) -> Season:
@@ -346,7 +347,7 @@ class Season:
         last = self.last_day
         known = "nothing observed yet" if last is None else f"observed until {day_text(last)}"
         plan = "no plan yet" if self.state.plan_json is None else "a plan in force"
-        lines = [f"{self.name}: {known}, {plan}, alarms by the rules of {alarm_rules()[self.rules].name}."]
+        lines = [f"{self.name}: {known}, {plan}, alarms by {whose(alarm_rules()[self.rules].name)}."]
         return "\n".join([*lines, *map(str, self.history[-5:])])
 
     def _repr_html_(self) -> str:

@@ -98,7 +98,7 @@ def _alarm(found: wp.Alarms, name: str, today: date) -> None:
     """Say what to do at a provider, why, for how long, and what lifts it."""
     verdict, until = found.verdict(name), found.until(name)
     end = f" until {short_day(until, today)}" if until is not None else ""
-    certain = [alarm for alarm in found.of(name) if alarm.certain]
+    certain = found.certain(name)
     lines = [f"- {plain(alarm.evidence())}." for alarm in certain]
     asks = [alarm for alarm in certain if alarm.asks == verdict]
     advice = dict.fromkeys(alarm.advice for alarm in asks if not alarm.over)

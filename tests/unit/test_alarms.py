@@ -346,7 +346,7 @@ def test_it_is_a_sequence_gravest_first(troubled):
 
 def test_summary_says_what_to_do_why_and_until_when(troubled):
     text = troubled.summary()
-    assert text.startswith("Tuesday 17 November 2026, by the rules of Ours: stop at 2.")
+    assert text.startswith("Tuesday 17 November 2026, by our own rules: stop at 2.")
     assert "Gmail: stop until Tue 24 Nov." in text
     assert "Complaints: 200 of 30,000 delivered messages (0.67 %) on 16 Nov, 0.5" in text
     assert "Start again at half the last good volume" in text
@@ -379,3 +379,12 @@ def test_html_is_escaped():
     assert "<b>" not in page
     assert "&lt;b&gt;Complaints" in page
     assert "hold" in page
+
+
+def test_what_two_limits_say_of_one_count_is_said_once():
+    deferred = [10, 10, 800]
+    found = judged(gmail(sent=[1000] * 3, delivered=[990, 990, 200], deferred=deferred, first_deferred=deferred))
+    rung = [alarm for alarm in found.of("gmail") if alarm.certain]
+    assert len(rung) == 2
+    assert found.certain("gmail") == [max(rung, key=lambda alarm: alarm.limit)]
+    assert found.summary().count("800 of 1,000") == 1
