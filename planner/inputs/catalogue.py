@@ -164,6 +164,16 @@ class Catalogue:
         """
         return _known("MTA", id, self.mtas)
 
+    def title(self, id: str) -> str:  # noqa: A002 - as above
+        """What people call a provider; its id where the catalogue does not know it.
+
+        Examples
+        --------
+        >>> catalogue().title("yahoo"), catalogue().title("example")
+        ('Yahoo and AOL', 'example')
+        """
+        return self.providers[id].name if id in self.providers else id
+
     def reaction(self, id: str) -> Reaction:  # noqa: A002 - as above
         """Reaction with this id; InputError when there is none.
 

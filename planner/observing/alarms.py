@@ -210,11 +210,11 @@ class Alarms(Sequence[Alarm]):
         for provider in graver:
             if self.of(provider):
                 yield from self._about(provider)
-        calm = [_name(name) for name in self.providers if not self.of(name)]
+        calm = [catalogue().title(name) for name in self.providers if not self.of(name)]
         if calm:
             yield f"No alarm: {', '.join(calm)}."
         for provider, what in self.unknown.items():
-            yield f"{_name(provider)}: {_listed(what)} could not be judged, for the counts are not known."
+            yield f"{catalogue().title(provider)}: {_listed(what)} could not be judged, for the counts are not known."
         yield from self.notes
 
     def _count(self) -> str:
@@ -226,7 +226,7 @@ class Alarms(Sequence[Alarm]):
         verdict = self.verdict(provider)
         until = self.until(provider)
         end = "" if until is None else f" until {short_day(until)}"
-        yield f"{_name(provider)}: {_DONE[verdict]}{end}."
+        yield f"{catalogue().title(provider)}: {_DONE[verdict]}{end}."
         said: set[str] = set()
         certain = self.certain(provider)
         for alarm in self.of(provider):
@@ -245,7 +245,7 @@ class Alarms(Sequence[Alarm]):
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(_name(name))}</td><td>{_DONE[self.verdict(name)]}</td>"
+            f"<tr><td>{escape(catalogue().title(name))}</td><td>{_DONE[self.verdict(name)]}</td>"
             f"<td>{'<br>'.join(escape(alarm.evidence()) for alarm in self.of(name)) or '–'}</td></tr>"
             for name in self.providers
         )
@@ -347,11 +347,6 @@ def _more(alarm: Alarm) -> str:
     if not 0 < n <= _WAITED_FOR * alarm.of:
         return ""
     return f" ({whole(n)} more {alarm.what} without any would bring these days below the limit.)"
-
-
-def _name(provider: str) -> str:
-    known = catalogue().providers
-    return known[provider].name if provider in known else provider
 
 
 def _listed(what: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.errors import InputError
 from planner.inputs.calendars import MAX_DAYS as MOST_PLANNED
+from planner.inputs.catalogue import catalogue
 from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, shown
 from planner.inputs.yamlfile import parse_json
@@ -386,7 +387,7 @@ class Observations:
         for row in self.totals().itertuples(index=False):
             known = [(name, getattr(row, name)) for name in MEASURES]
             parts = [f"{name.replace('_', ' ')} {whole(n)}" for name, n in known if n == n]
-            lines.append(f"{row.provider}: {', '.join(parts) or 'nothing known'}.")
+            lines.append(f"{catalogue().title(str(row.provider))}: {', '.join(parts) or 'nothing known'}.")
         if self.n_problems:
             first = f"; the first: {self.problems[0]}" if self.problems else ""
             lines.append(f"{whole(self.n_problems)} problem{'s' * (self.n_problems != 1)}{first}")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from planner.figures import Figure
+    from planner.observing.observations import Observations
 
 MEDIAN, LATE = 0.5, 0.9
 
@@ -320,13 +321,14 @@ def compare(
     ----------
     sender : Sender
     candidates : mapping of name to Plan, Schedule or Candidate
-        A plan comes with its own retry policies and reaction, a candidate with those that it names.
+        A plan comes with its own retry policies and reaction, a candidate with those that it names. Where days had
+        happened before a plan was made, they have happened to all: the schedules differ only after them.
     reaction : Reaction
         For the bare schedules.
     retry : RetryPolicy or mapping, optional
         For the bare schedules.
     beliefs : Beliefs, optional
-        Drawn from the catalogue's priors where left out.
+        Where left out, what the plans had learnt from days that happened, else the catalogue's priors.
     scenarios : int
     seed : int
     progress : callable, optional
@@ -340,11 +342,14 @@ def compare(
     Raises
     ------
     InputError
-        If there is nothing to compare, or a schedule does not fit the sender.
+        If there is nothing to compare, a schedule does not fit the sender, or plans were made after different days.
     """
     if not candidates:
         raise InputError("There is nothing to compare. Give at least one plan or schedule.")
-    believed = beliefs or draw(sender, scenarios, seed)
+    plans = [each for each in candidates.values() if isinstance(each, Plan)]
+    observed = _observed(plans)
+    learnt = next((plan.beliefs for plan in plans if plan.observed is not None), None)
+    believed = beliefs or (draw(sender, scenarios, seed) if learnt is None else learnt.resampled(scenarios, seed))
     given = {name: _candidate(each, sender) for name, each in candidates.items()}
     n_days = max(len(each.schedule.dates) for each in given.values())
     judged: list[tuple[Schedule, dict[str, RetryPolicy], Reaction | None, Forecast]] = []
@@ -363,6 +368,7 @@ def compare(
                 reaction=reacts,
                 beliefs=believed,
                 seed=seed,
+                observed=observed,
                 progress=_part(progress, 2 * i + j, 2 * len(given)),
             )
             judged.append((schedule, policies, reacts, forecasts[name]))
@@ -411,6 +417,14 @@ def paired(values: Floats, others: Floats, weights: Floats) -> tuple[float, floa
     if spread == 0.0 and left > 0.0:
         return mean, 0.0
     return mean, float(np.sqrt(spread / left)) if left > 0.0 else float("inf")
+
+
+def _observed(plans: Sequence[Plan]) -> Observations | None:
+    """Return the days that had happened before the plans were made."""
+    seen = [plan.observed for plan in plans if plan.observed is not None]
+    if any(each != seen[0] for each in seen):
+        raise InputError("The plans were made after different days. Compare plans of the same morning.")
+    return seen[0] if seen else None
 
 
 def _candidate(each: Plan | Schedule | Candidate, sender: Sender) -> Candidate:

@@ -36,14 +36,14 @@ def look_ups(alarms: Alarms, rules: str) -> Iterator[str]:
     known = dashboards()
     for name, verdict in alarms.verdicts.items():
         if verdict != Verdict.GO_ON and name in known:
-            yield f"{_name(name)}: {known[name].shows}, in {known[name].name} ({known[name].url})."
+            yield f"{catalogue().title(name)}: {known[name].shows}, in {known[name].name} ({known[name].url})."
     complaints = {one.title.lower() for one in rule_set(rules).rules.values() if one.measure == "complaint_rate"}
     unseen: dict[tuple[str, ...], list[str]] = {}
     for name, missing in alarms.unknown.items():
         if complaints & set(missing):
             calm = alarms.verdict(name) == Verdict.GO_ON
             if name in known and calm:
-                yield f"{_name(name)}: complaints, in {known[name].name} ({known[name].url})."
+                yield f"{catalogue().title(name)}: complaints, in {known[name].name} ({known[name].url})."
         others = tuple(one for one in missing if one not in complaints)
         if others:
             unseen.setdefault(others, []).append(name)
@@ -55,12 +55,8 @@ def look_ups(alarms: Alarms, rules: str) -> Iterator[str]:
         yield f"{who}: {_listed(missing)}, in the log of your mail server or the export of your ESP."
 
 
-def _name(provider: str) -> str:
-    return catalogue().provider(provider).name if provider in catalogue().providers else provider
-
-
 def _names(providers: list[str]) -> str:
-    return _listed([_name(one) for one in providers])
+    return _listed([catalogue().title(one) for one in providers])
 
 
 def _listed(what: list[str] | tuple[str, ...]) -> str:

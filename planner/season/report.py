@@ -132,9 +132,9 @@ class Morning:
         """One line for those who pay: today, trouble, the date and how it moved."""
         graver = [row for row in self.rows if row.verdict != Verdict.GO_ON]
         trouble = "; ".join(
-            f"{DONE[verdict]} at {_listed([_name(row.provider) for row in graver if row.verdict == verdict])}"
+            f"{DONE[verdict]} at {_listed(names)}"
             for verdict in reversed(Verdict)
-            if any(row.verdict == verdict for row in graver)
+            if (names := [catalogue().title(row.provider) for row in graver if row.verdict == verdict])
         )
         parts = [
             f"{self.name}, day {self.day_number}: {whole(self.messages)} messages today",
@@ -182,7 +182,7 @@ class Morning:
         if row.verdict == Verdict.GO_ON or not asks:
             return
         end = "" if row.until is None else f" until {short_day(row.until, since=self.today)}"
-        yield f"{_name(row.provider)}: {DONE[row.verdict]}{end}. {row.why}"
+        yield f"{catalogue().title(row.provider)}: {DONE[row.verdict]}{end}. {row.why}"
         for alarm in asks:
             yield f"- {alarm.evidence()}."
         first = next((alarm for alarm in asks if alarm.asks == row.verdict), None)
@@ -191,7 +191,7 @@ class Morning:
 
     def _volume(self, row: Today) -> str:
         pace = f" ({whole(row.per_hour)}/hour)" if row.messages else ""
-        return f"{_name(row.provider)} {whole(row.messages)}{pace}"
+        return f"{catalogue().title(row.provider)} {whole(row.messages)}{pace}"
 
     def _news(self) -> Iterator[str]:
         if self.changes is not None:
@@ -209,7 +209,7 @@ class Morning:
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><td>{escape(_name(row.provider))}</td><td>{DONE[row.verdict]}</td><td>{whole(row.messages)}</td>"
+            f"<tr><td>{escape(catalogue().title(row.provider))}</td><td>{DONE[row.verdict]}</td><td>{whole(row.messages)}</td>"
             f"<td>{whole(row.per_hour)}</td><td>{escape(row.why)}</td></tr>"
             for row in self.rows
         )
@@ -303,10 +303,6 @@ def nearest_day(schedule: Schedule, day: date) -> int | None:
         return None
     back = d if d < n_days else d - 7 * -(-(d - n_days + 1) // 7)
     return min(max(back, 0), n_days - 1)
-
-
-def _name(provider: str) -> str:
-    return catalogue().provider(provider).name
 
 
 def _listed(what: list[str]) -> str:

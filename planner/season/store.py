@@ -70,7 +70,7 @@ def load_season(name: str, folder: str | Path | None = None) -> Season:
     InputError
         When there is none of this name, or its file is damaged or of a later version; nothing is changed then.
     """
-    path = _path(name, folder)
+    path = _as_written(_path(name, folder))
     content = _content(path)
     if content is None:
         raise InputError(_missing(path))
@@ -188,6 +188,14 @@ def _refuse_healthy(there: bytes, path: Path) -> None:
 
 def _path(name: str, folder: str | Path | None) -> Path:
     return seasons_folder(folder) / f"{checked_name(name)}{_SUFFIX}"
+
+
+def _as_written(path: Path) -> Path:
+    """Return the season of this name; where there is none, the one that differs in letter case alone."""
+    if path.exists():
+        return path
+    same = [one for one in _files(path.parent) if one.name.casefold() == path.name.casefold()]
+    return same[0] if len(same) == 1 else path
 
 
 def _backup(path: Path) -> Path:

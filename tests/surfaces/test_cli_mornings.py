@@ -63,7 +63,7 @@ def refused(*arguments: str) -> str:
 
 def test_a_table_begins_a_season() -> None:
     result = run("observe", "shop.yaml", "days.csv", "--csv", "counts.csv")
-    assert "yahoo: sent 700" in result.stdout
+    assert "Yahoo and AOL: sent 700" in result.stdout
     assert "Kept in the season 'shop'" in result.stderr
     season = wp.load_season("shop")
     assert season.history[-1].by == "warmup observe"

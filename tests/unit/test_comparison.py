@@ -26,6 +26,7 @@ N_DAYS = 24
 TABLE = wp.published("onesignal", SENDER, N_DAYS)
 BOLD = wp.Schedule(TABLE.providers, TABLE.segments, TABLE.dates, np.minimum(8 * TABLE.volume, [[[24_000]], [[16_000]]]))
 FEW = {"scenarios": 24, "seed": 3}
+RETRY = wp.RetryPolicy(first_seconds=600)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,22 @@ def test_candidates_may_bring_their_own_retries():
     comparison = wp.compare(SENDER, {"a": BOLD, "b": wp.Candidate(BOLD, retry=patient)}, scenarios=8)
     assert comparison.reacting["b"].retry["gmail"] == patient
     assert row(comparison, "b")["delay"] > row(comparison, "a")["delay"]
+
+
+def test_days_that_happened_before_a_plan_have_happened_to_all():
+    def planned(delivered):
+        seen = wp.Observations(("gmail", "yahoo"), SENDER.dates(2), sent=np.full((2, 2), 300.0), delivered=delivered)
+        learnt = wp.calibrate(SENDER, seen, scenarios=24)
+        return wp.optimize(SENDER, beliefs=learnt, observed=seen, retry=RETRY, scenarios=4)
+
+    again = planned(np.full((2, 2), 297.0))
+    found = wp.compare(SENDER, {"again": again, "table": TABLE}, **FEW)
+    for forecast in (*found.reacting.values(), *found.blind.values()):
+        assert (forecast.injected[:, :, :2] == 300.0).all()
+        assert forecast.n_seen == 2
+        assert not np.array_equal(forecast.beliefs.values, wp.draw(SENDER, FEW["scenarios"], FEW["seed"]).values)
+    with pytest.raises(wp.InputError, match="made after different days"):
+        wp.compare(SENDER, {"a": again, "b": planned(np.full((2, 2), 290.0))}, **FEW)
 
 
 def test_schedules_meet_the_sender_by_name_and_date():

@@ -212,6 +212,11 @@ def test_removed_stays_removed(begun: wp.Season, tmp_path: Path) -> None:
             call("Shop 3", tmp_path)
 
 
+def test_letter_case_of_a_name_is_forgiven(tmp_path: Path) -> None:
+    wp.save_season(wp.Season.begun(SENDER, name="Shop 2"), tmp_path)
+    assert wp.load_season("shop 2", tmp_path).name == "Shop 2"
+
+
 DAMAGED = {
     "cut": lambda text: text[: len(text) // 2],
     "empty": lambda text: "",
