@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from datetime import date
 from enum import StrEnum
+from textwrap import shorten
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,3 +220,12 @@ def agreeing(name: str, one: str, many: str) -> str:
     """
     several = " and " in name or name.startswith("All ") or name.endswith("gateways")
     return many if several else one
+
+
+class _Summed(Protocol):
+    def summary(self) -> str: ...
+
+
+def brief(result: _Summed) -> str:
+    """Show a result in a line, the first of its summary: its fields would fill screens."""
+    return f"<{type(result).__name__}: {shorten(result.summary().splitlines()[0], 150, placeholder=' …')}>"

@@ -19,7 +19,7 @@ from planner.inputs.checking import validated
 from planner.inputs.fields import Checked, Day, Number, nearest, shown, unknown
 from planner.inputs.rounding import whole_messages
 from planner.inputs.yamlfile import parse_json
-from planner.vocabulary import Floats, whole
+from planner.vocabulary import Floats, dates_text, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +102,10 @@ class Schedule:
         return np.asarray(self.volume.sum(axis=1))
 
     # --- frames and JSON
+
+    def __repr__(self) -> str:
+        days = dates_text(self.dates[0], self.dates[-1])
+        return f"<Schedule: {whole(self.total.sum())} messages to {', '.join(self.providers)}, {days}>"
 
     def to_frame(self) -> pd.DataFrame:
         """One row per provider, segment and day: columns provider, segment, date, volume."""

@@ -30,7 +30,7 @@ from planner.simulation.forecast import (
     undamaged,
     unpacked_beliefs,
 )
-from planner.vocabulary import Floats, agreeing, rounded
+from planner.vocabulary import Floats, agreeing, brief, rounded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,6 +176,9 @@ class Calibration(Beliefs):
     def sentences(self) -> tuple[str, ...]:
         """Say what was learnt, a sentence for every decisive parameter whose range has shrunk."""
         return tuple(self._sentences(len(DECISIVE)))
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say from what was learnt, what, and what to doubt; one line each."""

@@ -14,7 +14,7 @@ from planner.errors import InputError
 from planner.inputs.catalogue import catalogue
 from planner.inputs.fields import unknown
 from planner.observing.measures import IDLE, Measure
-from planner.vocabulary import Confidence, Verdict, dates_text, day_text, short_day, whole
+from planner.vocabulary import Confidence, Verdict, brief, dates_text, day_text, short_day, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,6 +199,9 @@ class Alarms(Sequence[Alarm]):
             raise InputError(unknown("provider", provider, self.providers), field="provider")
 
     # --- for people
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say what to do at each provider, why, for how long, and what lifts it."""

@@ -23,7 +23,7 @@ from planner.observing.checks import between, check_days, check_providers, check
 from planner.observing.doubts import doubts
 from planner.observing.rows import CAUSES, COLUMNS, MAX_DAYS, MEASURES
 from planner.observing.words import without_names
-from planner.vocabulary import Floats, dates_text, day_text, whole
+from planner.vocabulary import Floats, brief, dates_text, day_text, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -377,6 +377,9 @@ class Observations:
         return cls.from_dict(parse_json(text, what="The observations"))
 
     # --- for people
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say what was seen, provider by provider, and what could not be read."""

@@ -20,7 +20,7 @@ from planner.optimizer.plan import Plan
 from planner.simulation.beliefs import Beliefs, draw
 from planner.simulation.forecast import FORMAT, MODEL_VERSION, Forecast, check_kind, quantiles, records, undamaged
 from planner.simulation.simulator import Progress, Retry, policies_of, simulate
-from planner.vocabulary import Floats, day_text, in_100
+from planner.vocabulary import Floats, brief, day_text, in_100
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,6 +170,9 @@ class Comparison:
     def note(self) -> str:
         """Say what stands beside published tables; empty when none is compared."""
         return CIRCULAR if any(_is_published(each.schedule, self.sender) for each in self.blind.values()) else ""
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say the verdict, and what happens to each schedule."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from planner.observing.alarms import counted_once
 from planner.optimizer.plan import Plan
 from planner.simulation.forecast import quantiles
 from planner.simulation.seen import seen_days
-from planner.vocabulary import day_text, in_100, rounded, whole
+from planner.vocabulary import brief, day_text, in_100, rounded, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,6 +123,12 @@ class Changes:
         )
         names = np.repeat(self.providers, self.days)
         return pd.DataFrame({"provider": names, "date": dates * len(self.providers), "before": was, "after": now})
+
+    def __repr__(self) -> str:
+        return brief(self)
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(line)}</p>" for line in self.summary().splitlines())
 
     def summary(self) -> str:
         """Say what changes and why: the date, then the providers whose next days change, the most first."""

@@ -34,7 +34,7 @@ from planner.simulation.forecast import (
 )
 from planner.simulation.seen import seen_days
 from planner.simulation.simulator import simulate
-from planner.vocabulary import HALF, agreeing, day_text, in_100, short_day
+from planner.vocabulary import HALF, agreeing, brief, day_text, in_100, short_day
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,6 +253,9 @@ class Plan:
     def headline(self) -> str:
         """One sentence: when the target is reached and how sure that is."""
         return self.forecast.headline()
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say the plan in a few sentences."""

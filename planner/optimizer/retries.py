@@ -37,7 +37,7 @@ from planner.simulation.forecast import (
     undamaged,
 )
 from planner.simulation.simulator import Retry, check_run, policies_of
-from planner.vocabulary import Cause, Floats, duration
+from planner.vocabulary import Cause, Floats, brief, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +113,9 @@ class RetryAdvice:
         rows = [row for row in self._rows_of(provider) if row["kind"] in ("default", "mta", "advice", "yours")]
         good = [row for row in rows if row["score_more"] <= row["se"]]
         return [row["policy"] for row in sorted(good, key=lambda row: row["score"])]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say for each provider what to set, why, and which default is as good."""

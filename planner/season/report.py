@@ -21,7 +21,7 @@ from planner.observing.alarms import Alarms
 from planner.optimizer.difference import Changes, changes
 from planner.optimizer.plan import Plan
 from planner.simulation.forecast import records
-from planner.vocabulary import Verdict, day_text, short_day, whole
+from planner.vocabulary import Verdict, brief, day_text, short_day, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +148,9 @@ class Morning:
             return ""
         side = "later" if by > 0 else "earlier"
         return f" That is {whole(abs(by))} day{'s' * (abs(by) != 1)} {side} than planned before."
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say it in two minutes: verdicts and evidence, today's volumes, what changed and why, what to look up."""

@@ -19,7 +19,7 @@ from planner.observing.rules import OURS, alarm_rules
 from planner.observing.words import without_names
 from planner.optimizer.plan import Plan
 from planner.season.names import checked_name, name_for
-from planner.vocabulary import day_text, short_day, whole
+from planner.vocabulary import brief, day_text, short_day, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,6 +341,9 @@ class Season:
         return replace(self, history=(*self.history, Entry(when, _said(by), _said(text))))
 
     # --- for people
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say what is followed, what is known, and what was done last."""

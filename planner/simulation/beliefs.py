@@ -96,6 +96,9 @@ class Beliefs:
         chosen = np.searchsorted(np.cumsum(self.weights), places).clip(max=len(self) - 1)
         return Beliefs(self.providers, self.values[chosen], np.full(scenarios, 1.0 / scenarios))
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,} scenarios of {', '.join(self.providers)}>"
+
     def to_frame(self) -> pd.DataFrame:
         """Return the beliefs as a frame: scenario, provider, parameter, value, weight."""
         import pandas as pd

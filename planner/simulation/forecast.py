@@ -29,7 +29,7 @@ from planner.simulation import layout
 from planner.simulation.beliefs import Beliefs, density_of, draw
 from planner.simulation.seen import seen_days
 from planner.simulation.trouble import trouble_share_of, wrong_days_of
-from planner.vocabulary import Bools, Cause, Confidence, Floats, day_text, in_100, rounded, short_day
+from planner.vocabulary import Bools, Cause, Confidence, Floats, brief, day_text, in_100, rounded, short_day
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -305,6 +305,9 @@ class Forecast:
         low, middle, high = quantiles(total, self.weights, QUANTILES)
         mean = np.einsum("s,sd->d", self.weights, total)
         return pd.DataFrame({"date": self.days, "mean": mean, "q10": low, "q50": middle, "q90": high})
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def summary(self) -> str:
         """Say in a few sentences when the target is reached, what trouble to expect and what is lost."""

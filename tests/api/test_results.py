@@ -90,6 +90,40 @@ def test_summary_is_returned_and_nothing_printed(result, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_shown_in_a_line(result):
+    assert len(repr(result)) < 200
+    assert repr(result).startswith(f"<{type(result).__name__}: ")
+
+
+@pytest.mark.parametrize(
+    "kind", ["Observations", "Alarms", "LogStudy", "Season", "Morning", "Changes", "Beliefs", "Schedule"]
+)
+def test_what_a_morning_gives_is_shown_in_a_line_and_as_a_page(results, kind, tmp_path):
+    plan, again = results["plan"], results["replanned"]
+    log = tmp_path / "mail.log"
+    log.write_text(
+        "2027-01-11T08:00:00+00:00 mx postfix/smtp[1]: 4ABC: to=<a@gmail.com>, relay=mx.example[192.0.2.1]:25, "
+        "delay=1, dsn=2.0.0, status=sent (250 ok <b>)\n"
+    )
+    season = wp.Season.begun(SENDER, plan, name="<b>").observed(again.observed, source="<b>")
+    one = {
+        "Observations": lambda: again.observed,
+        "Alarms": lambda: wp.alarms(SENDER, again.observed),
+        "LogStudy": lambda: wp.study_log(log, SENDER),
+        "Season": lambda: season,
+        "Morning": lambda: wp.morning(season, calibrate=False, replan=False),
+        "Changes": lambda: wp.changes(plan, again),
+        "Beliefs": lambda: again.beliefs,
+        "Schedule": lambda: plan.schedule,
+    }[kind]()
+    assert type(one).__name__ == kind
+    assert len(repr(one)) < 200
+    assert repr(one).startswith(f"<{kind}: ")
+    if kind not in {"Beliefs", "Schedule"}:
+        assert one.summary()
+        assert "<b>" not in one._repr_html_()
+
+
 def test_plots_are_returned_and_not_shown(result, monkeypatch, capsys):
     def shown(*_args, **_options):
         pytest.fail("the figure was shown")

@@ -25,7 +25,7 @@ from planner.observing.logs.tally import (
 )
 from planner.observing.observations import Observations, Problem
 from planner.observing.rows import CAUSES, COLUMNS, MAX_DAYS
-from planner.vocabulary import whole
+from planner.vocabulary import brief, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +58,16 @@ class LogStudy:
     formats: tuple[str, ...]
     _hours: dict[tuple[str, int], dict[str, float]]
     _delays: dict[tuple[str, int], tuple[int, ...]]
+
+    def __repr__(self) -> str:
+        return brief(self)
+
+    def _repr_html_(self) -> str:
+        return self.observations._repr_html_()
+
+    def summary(self) -> str:
+        """Say what was seen, and as what it was read."""
+        return self.observations.summary()
 
     def hours(self) -> pd.DataFrame:
         """Counts by hour: a row per provider and hour with any mail, columns hour, provider, the counts."""
