@@ -233,16 +233,23 @@ def strategies(world: World) -> Iterator[tuple[str, Callable[[], wp.Forecast]]]:
         yield f"table: {key}", partial(world.mailed, table(key, world.provider), reaction, retry)
 
 
+def is_slow(strategy: str) -> bool:
+    """Tell whether a strategy takes longer than all others together."""
+    return strategy.endswith("daily")
+
+
 def said(risk: str | float) -> str:
     """Return what plans of a risk are called."""
     return f"ours, {risk}" if isinstance(risk, str) else f"ours, risk {risk:g}"
 
 
-def followed(number: int, kind: str) -> pd.DataFrame:
-    """Return what became of every strategy in one world, a row each."""
+def followed(number: int, kind: str, slow: bool) -> pd.DataFrame:
+    """Return what became of strategies in one world, a row each: of those that plan anew daily, or of all others."""
     hidden = world(number, kind)
     rows = []
     for name, follow in strategies(hidden):
+        if is_slow(name) != slow:
+            continue
         began = time.perf_counter()
         forecast = follow()
         reached = float(forecast.reached_by_all[0])
@@ -318,9 +325,16 @@ def table_of(rows: pd.DataFrame) -> list[str]:
 def main() -> None:
     options = _options()
     wp.warm_up()
-    tasks = [task for number in range(options.worlds) for task in ((number, "prior"), (number, shift_of(number)))]
+    tasks = [
+        (number, kind, slow)
+        for slow in (False, True)
+        for number in range(options.daily_worlds if slow else options.worlds)
+        for kind in ("prior", shift_of(number))
+    ]
     known = pd.read_csv(options.keep) if options.keep and options.keep.exists() else pd.DataFrame()
-    done = set() if known.empty else set(zip(known["world"], known["kind"], strict=True))
+    done = (
+        set() if known.empty else set(zip(known["world"], known["kind"], known["strategy"].map(is_slow), strict=True))
+    )
     left = [task for task in tasks if task not in done]
     frames = [known] if done else []
     with ProcessPoolExecutor(options.processes) as pool:
@@ -404,6 +418,7 @@ is promised here; planned anew against the fixed plan with reaction:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--worlds", type=int, default=WORLDS, help="of each kind, the prior and shifted")
+    parser.add_argument("--daily-worlds", type=int, default=WORLDS, help="the same for what plans anew each day")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, help="a CSV file of all results")
     return parser.parse_args()

@@ -56,11 +56,14 @@ _TYPICAL_NOISE, _NOISE_RANGE = 0.25, 0.8
 _KEPT = 0.4
 """Effective share of the particles that a tempering step keeps."""
 
-_ENOUGH, _ENOUGH_AT_LAST = 0.2, 1.0
-"""How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is."""
+_ENOUGH, _ENOUGH_AT_LAST = 0.4, 3.0
+"""How far particles move after a tempering step, and after the last: 1 where as much is drawn anew as there is.
 
-_FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 3, 8, 30
-_MOST_RUN = 250_000.0
+With half of it, the truth came to lie beyond nearly all particles too often (docs/learning.md).
+"""
+
+_FEWEST_MOVES, _MOST_MOVES, _MOST_MOVES_AT_LAST = 6, 16, 60
+_MOST_RUN = 800_000.0
 """Days to run for one provider: where all of them are bad, particles move less rather than people wait long."""
 
 _LENGTHS = (0.15, 0.3, 0.6, 1.0)
