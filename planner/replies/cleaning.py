@@ -12,10 +12,11 @@ MAX_TEXT = 1_000_000
 """Characters of one pasted text."""
 MAX_LINES = 20_000
 """Lines of one pasted text."""
+MARK = "…"
+"""Stands for what was left out."""
 
 # what is read of one reply before it is cut: markup and blanks shrink
 _ROOM = 4 * MAX_REPLY
-_MARK = "…"
 
 _SIGNS = str.maketrans(
     {
@@ -36,20 +37,20 @@ _NAMES = (
 _TAG = re.compile(rf"</?(?:{_NAMES})(?=[\s/>])[^<>]{{0,500}}+>", re.IGNORECASE)
 _SOFT_BREAK = re.compile(r"=[ \t]{0,8}+\r?\n")
 _QUOTING = re.compile(r"^[ \t]{0,8}+(?:[>|][ \t]?+){1,20}+", re.MULTILINE)
+# one of these stands in whatever _HIDDEN_AT finds, and is found faster
+_HIDDEN = ("%40", "2540", "0040", "=40", *(f"{at}{end}" for at in ("at", "AT", "At", "aT") for end in "])}"))
 _HIDDEN_AT = re.compile(
     r"%(?:25)?40|\\u0040|=40(?=[A-Za-z0-9-]{1,63}\.[A-Za-z])|[ _]?[\[({]at[\])}][ _]?", re.IGNORECASE
 )
-_ORDINARY = frozenset(
-    [
-        "account", "address", "admin", "administrator", "blocked", "bounce", "client", "connection", "contact",
-        "content", "domain", "email", "error", "hello", "help", "host", "info", "mail", "mailbox", "mailer",
-        "message", "network", "news", "newsletter", "noreply", "office", "policy", "postmaster", "rate", "recipient",
-        "reply", "root", "sales", "sender", "server", "service", "smtp", "spam", "support", "system", "team", "test",
-        "that", "this", "unknown", "user", "webmaster",
-    ]
-)  # fmt: skip
 # what stands in quotes before an address is a person's name
-_DISPLAY_NAME = re.compile(rf'"[^"<>@]{{1,100}}"\s?<(?={_MARK}@)')
+_DISPLAY_NAME = re.compile(rf'"[^"<>@]{{1,100}}"\s?<(?={MARK}@)')
+# an address that goes on in the reply's next line
+_WRAPPED = re.compile(
+    r"(<[^\s<>@]{1,64}+)\s{1,4}+(?:([2-5]\d\d)[ -](?:#?[245]\.\d{1,3}\.\d{1,3} )?)?(?=[^\s<>@]{0,64}+@)"
+)
+_WRAPPED_BEHIND = re.compile(r"@\s{1,4}+[2-5]\d\d[ -](?:#?[245]\.\d{1,3}\.\d{1,3} )?(?=[\w-]{1,63}\.[A-Za-z])")
+# how Exchange names a mailbox without an @
+_LEGACY = re.compile(r"(/cn=recipients/cn=)[^\s/<>\"';,()]{1,256}+", re.IGNORECASE)
 # an address that a line's end has cut
 _OPEN_END = re.compile(r"<[\w.+=-]{1,64}+$")
 _APART = re.compile(r"(?<!\w)(?!(?:at|for|from|in|of|on|the|to|with) )([\w.+-]{1,64}) @ ?(?=[\w-]{1,63}\.[A-Za-z])")
@@ -88,14 +89,14 @@ def clean(text: str) -> str:
         text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     text = masked(text)
     if "<" in text:
-        text = _OPEN_END.sub(f"<{_MARK}", text)
+        text = _OPEN_END.sub(f"<{MARK}", text)
     lead = _LEAD.match(text)
     if lead:
         text = _once(text, lead)
     if "  " in text or text[:1] == " " or text[-1:] == " ":
         # what was taken out stood between blanks
         text = " ".join(text.split())
-    return text if len(text) <= MAX_REPLY else cut(text, MAX_REPLY - 1).rstrip() + _MARK
+    return text if len(text) <= MAX_REPLY else cut(text, MAX_REPLY - 1).rstrip() + MARK
 
 
 def cut(text: str, n: int) -> str:
@@ -128,8 +129,11 @@ def masked(text: str) -> str:
     'to <…@example.com>: https://example.org/<…@example.com>'
     """
     text = with_signs(text)
+    if "/" in text and "=" in text:
+        text = _LEGACY.sub(rf"\1{MARK}", text)
     if "@" not in text:
         return text
+    text = rejoined(text)
     if " @" in text:
         text = _APART.sub(r"\1@", text)
     before, *rest = text.split("@")
@@ -150,7 +154,7 @@ def masked(text: str) -> str:
         end = domain.end() if domain else 0
         bracketed = kept.endswith("<")
         out.append(kept)
-        out.append(f"{_MARK}@" if bracketed or not end else f"<{_MARK}@")
+        out.append(f"{MARK}@" if bracketed or not end else f"<{MARK}@")
         if bracketed or not end:
             before = after
         elif len(out) > 2 and end == len(after):
@@ -162,30 +166,20 @@ def masked(text: str) -> str:
     return _DISPLAY_NAME.sub("<", hidden) if '"' in hidden else hidden
 
 
-def without(text: str, address: str | None) -> str:
-    """The text without the name before the @ of `address`, where it stands alone: ``mailbox of ann is full``.
+def rejoined(text: str) -> str:
+    r"""The text with each address whole that a reply of several lines has wrapped.
 
-    Words that replies are made of stay, unless in brackets: a mailbox called ``info`` or ``user`` is nobody.
+    >>> rejoined("550-no <an\n550 n@example.com> here")
+    '550-no <ann@example.com> here'
     """
-    local = address.rpartition("@")[0].strip("<>\"' ") if address and "@" in address else ""
-    if len(local) < 2 or local not in text:
-        return text
-    name = re.escape(local[:256])
-    if len(local) < 4 or local.lower() in _ORDINARY:
-        text = re.sub(rf"(?<=[<'\"(\[]){name}(?=[>'\")\]])", _MARK, text)
-        if local.lower() in _ORDINARY:
-            return text
-        # a word as short as this may be any: it is a name where replies name somebody
-        named = (
-            rf"(?<![\w.-]){name}(?=:)|(?<=user ){name}(?![\w-])|(?<=box ){name}(?![\w-])|(?<=recipient ){name}(?![\w-])"
-        )
-        return re.sub(named, _MARK, text, flags=re.IGNORECASE)
-    return re.sub(rf"(?<![\w.@-]){name}(?![\w-])", _MARK, text)
+    if "<" in text:
+        text = _WRAPPED.sub(lambda found: found[1] if found[2] else "<", text)
+    return _WRAPPED_BEHIND.sub("@", text) if "@ " in text or "@\n" in text else text
 
 
 def with_signs(text: str) -> str:
     """Each @ that is written in another way, as in URLs, made one."""
-    if "40" in text or "at" in text or "AT" in text:
+    if any(sign in text for sign in _HIDDEN):
         return _HIDDEN_AT.sub("@", text)
     return text
 

@@ -16,7 +16,7 @@ from planner.replies import report
 from planner.replies.cleaning import MAX_REPLY, truncated
 from planner.replies.matching import Basis, Match, Matcher, match, matcher
 from planner.replies.reading import Said, Speaker, read
-from planner.replies.rules import Advice, Rule, Rulebook, rulebook
+from planner.replies.rules import Advice, Rule, Rulebook, rulebook_kept
 from planner.resources import VARIABLE
 from planner.vocabulary import Cause, ReplyCause, Verdict
 
@@ -370,7 +370,7 @@ def _own_folder() -> str:
 
 @lru_cache(maxsize=2)
 def _prepared(folder: str) -> Matcher:
-    return matcher(rulebook(folder or None))
+    return matcher(rulebook_kept(folder))
 
 
 @lru_cache(maxsize=2)

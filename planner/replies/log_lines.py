@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from planner.replies.cleaning import clean, cut, unescaped, with_signs, without
+from planner.replies.cleaning import MARK, clean, cut, unescaped, with_signs
 from planner.replies.said import Said, Speaker
 from planner.replies.wording import MAX_UNIT, domain_of, enclosed, host_name, nobody, plain_reply, quoted, reply, spoken
 
@@ -35,7 +35,8 @@ _EXIM_ID = re.compile(
 )
 _REST_OF_STAMP = re.compile(r"[\d:.,+\-TZ\]]{0,30}+\s{0,4}+")
 _QMAIL = re.compile(r"\bdelivery \d+: (deferral|failure|success): ")
-_BRACKETED_NAME = re.compile(r"<([^<>@\s]{2,64})@")
+# written as qmail writes blanks
+_NAME_WITH_BLANK = re.compile(r"<([^<>@\s_]{1,64}+_[^<>@\s]{1,64}+)@")
 _QMAIL_LINE_END = re.compile(r"/(?=Remote_host|Giving_up|STARTTLS|[2-5]\d\d[-_]|\s*\Z)")
 _CODE_PIECE = re.compile(r"(?:[2-5]\d\d-?)?(?:#?[245]\.\d{1,3}\.\d{1,3})?\Z")
 _FIELD = {name: re.compile(rf"\{{{name}=([^}}]{{0,300}})\}}") for name in ("FQDN", "IP")}
@@ -67,12 +68,7 @@ def postfix(line: str, start: int) -> Said | None:
     if status_end < 0:
         status_end = len(line)
     status = line[at + 7 : status_end]
-    reason = line[status_end + 2 :].rstrip()
-    reason = without(reason.removesuffix(")"), address)
-    original = line.find("orig_to=<", end, at)
-    if original >= 0:  # as it was before an alias or a forward; often a bare name
-        name = line[original + 9 : line.find(">", original)]
-        reason = without(reason, name if "@" in name else f"{name}@")
+    reason = line[status_end + 2 :].rstrip().removesuffix(")")
     host = None
     relay = line.find("relay=", end, at)
     if relay >= 0:
@@ -194,10 +190,10 @@ def exchange_reason(words: str, host: str | None, domain: str | None, form: str 
 
 
 def _qmail(words: str, result: str) -> Said:
-    names = _BRACKETED_NAME.findall(words)
-    words = _QMAIL_LINE_END.sub(" ", _without_names(words)).replace("_", " ").strip()
-    for name in dict.fromkeys(names):  # it may stand alone further on
-        words = without(words, f"{name}@")
+    hidden = _without_names(words)
+    for name in dict.fromkeys(_NAME_WITH_BLANK.findall(words)):  # it may stand alone further on
+        hidden = re.sub(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", MARK, hidden, flags=re.IGNORECASE)
+    words = _QMAIL_LINE_END.sub(" ", hidden).replace("_", " ").strip()
     host = re.match(r"([\w.-]{1,255}) (?:does not like|failed after|accepted)", words)
     at = words.find("Remote host said:")
     named = host_name(host[1]) if host else None
@@ -234,7 +230,7 @@ def _sendmail(line: str) -> Said:
     to = _FROM_TO.search(line)
     domain = domain_of(to[1]) if to else None
     at = line.find("stat=")
-    words = without(line[at + 5 :], to[1] if to else None)
+    words = line[at + 5 :]
     if words.startswith('"'):
         # OpenSMTPD
         form = "opensmtpd"
@@ -311,7 +307,7 @@ def _exim(line: str, flag: re.Match[str] | None) -> Said:
     if not after:
         for reason in _EXIM_REASON.finditer(line, start):
             start = reason.end()
-    words = without(line[start:].lstrip(": "), flag[2] if flag else None)
+    words = line[start:].lstrip(": ")
     at = quoted(words)
     if at is not None:
         return reply(words[at:], "exim", host, domain)
@@ -391,7 +387,6 @@ def _powermta(record: Mapping[str, str]) -> Said:
     words = diag.partition(";")[2] if diag.lower().startswith(("smtp;", "x-")) else diag
     if not words.strip():
         words = record.get("dsnStatus", "").partition("(")[2].rstrip(")") or record.get("bounceCat", "")
-    words = without(words, record.get("rcpt"))
     plain = plain_reply(words.strip(), "powermta", host, domain)
     if plain:
         return replace(plain, accepted=True) if kind == "d" else plain

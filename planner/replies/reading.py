@@ -8,6 +8,7 @@ from dataclasses import replace
 from planner.replies import bounces, events, exceptions
 from planner.replies.cleaning import MAX_LINES, MAX_REPLY, MAX_TEXT, clean, cut, truncated, unescaped
 from planner.replies.log_lines import is_record, log_line, looks_logged, postfix, postfix_reason, records
+from planner.replies.names import names_in, without_names
 from planner.replies.said import Said, Speaker
 from planner.replies.wording import FTP_SESSION, begins_reply, domain_of, nobody, plain_reply, quoted, spoken
 
@@ -35,6 +36,7 @@ _OPENS = re.compile(
     re.IGNORECASE,
 )
 _ADDRESS_FIRST = re.compile(r"\s{0,8}<?[^\s<>@]{1,256}@([\w.-]{1,255})>?(?::|\s|\Z)")
+_OPEN_ADDRESS = re.compile(r"<[^\s<>@]{1,64}@?\Z")
 # what surrounds a reply and says nothing of its own
 _ASIDE = re.compile(
     r"\s{0,8}(?:[{}\]),;]{1,4}\s{0,4}\Z|(?:errno|syscall|command|address|port|hostname|host)['\"]?: |"
@@ -73,11 +75,20 @@ def read(text: str | bytes) -> tuple[Said, ...]:
         if text[:3].isdecimal():
             said = plain_reply(text)
             if said is not None:
-                return (said,)
+                return _unnamed((said,), text) if "@" in text or "@" in said.text else (said,)
         start = text.find(": to=<")
         if start > 0 and (found := postfix(text, start)) is not None:
-            return (found,)
-    return _read(cut(text, MAX_TEXT))
+            return _unnamed((found,), text)
+    text = cut(text, MAX_TEXT)
+    return _unnamed(_read(text), text)
+
+
+def _unnamed(found: tuple[Said, ...], text: str) -> tuple[Said, ...]:
+    """Without the names that the text they were read in tells anywhere."""
+    names = names_in(text)
+    # a log says the same again and again
+    plain = {text: without_names(text, names) for text in {said.text for said in found}}
+    return tuple(said if plain[said.text] == said.text else replace(said, text=plain[said.text]) for said in found)
 
 
 def _read(text: str) -> tuple[Said, ...]:
@@ -115,7 +126,7 @@ def _bounce(text: str) -> tuple[Said, ...]:
                 said for said in _kept(_units(words, "bounce"), words, "bounce") if said.speaker is not Speaker.NOBODY
             ]
         if found:
-            return tuple(dict.fromkeys(found))
+            return _unnamed(tuple(dict.fromkeys(found)), "\n".join(parts))
     if bounces.is_report(text):
         return tuple(bounces.reports(_unmarked(text)))
     return ()
@@ -187,6 +198,9 @@ def _units(text: str, form: str) -> list[Said]:
                 close()
             if form != "bounce":
                 domain = None
+            continue
+        if unit and "<" in unit[-1][-66:] and _OPEN_ADDRESS.search(unit[-1][-66:]) and not looks_logged(bare):
+            unit.append(bare)  # the address goes on, and the reply behind it
             continue
         if _TRACE.match(line):
             close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -212,6 +213,12 @@ def rulebook(folder: str | Path | None = None) -> Rulebook:
         enhanced=enhanced,
         reply={int(code): meaning for code, meaning in reply.items()},
     )
+
+
+@lru_cache(maxsize=2)
+def rulebook_kept(folder: str = "") -> Rulebook:
+    """The same, read once in a process; an empty `folder` stands for the project's rules alone."""
+    return rulebook(folder or None)
 
 
 def _paths(folders: Iterable[Path]) -> Iterator[Path]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from itertools import islice
 
-from planner.replies.cleaning import clean, cut, without
+from planner.replies.cleaning import clean, cut
 from planner.replies.said import Said, Speaker
 
 MAX_UNIT = 20_000
@@ -276,7 +276,6 @@ def recorded(
 ) -> Said:
     """What a record of one attempt holds: `words`, with or without ``smtp;``; `code` and `status` where apart."""
     domain = domain_of(address)
-    words = without(words, address)
     kind, semicolon, rest = words.partition(";")
     own = False
     if semicolon and _KIND.match(kind):

@@ -262,6 +262,18 @@ def test_nobody_is_named(name, domain, form, reply, paste):
 
 
 @some
+@given(
+    name=st.sampled_from(["zqxjohn", "zqx.jane", "zqx_1", "zqx-o'neil", "Zqxé"]),
+    written=st.sampled_from([str.lower, str.upper, str.title, "{}+tag".format, "({}),".format, "'{}'".format]),
+    paste=formats,
+)
+def test_a_repeated_name_is_left_out(name, written, paste):
+    text = paste(f"550 <{name}@example.com>: {written(name)} unknown", f"{name}@example.com", "example.com")
+    for said in read(text):
+        assert "zqx" not in words(said).lower(), (text, said)
+
+
+@some
 @given(name=names, before=st.integers(MAX_REPLY - 60, MAX_REPLY + 10), blank=st.sampled_from([" ", "  ", "<br>"]))
 def test_a_cut_leaves_no_half_of_an_address(name, before, blank):
     for scale in (1, 4, 10):
@@ -290,6 +302,8 @@ def test_each_reply_of_a_list_is_read_as_alone(lines):
         "host a[1] said: ", "error ",
         "after RCPT TO:<", "%40", "(at)", "a@b.c\n", "550-5.1.1 \n", "http://a", '{"a":', "connection to ",
         "\u200b", "x: y\n",
+        "to=<a", "** a <", "Original-Recipient: a", "Ann ", "Ann <a@b.c> ", "van ", "<a\n550 ", "@\n550 a.",
+        "/cn=recipients/cn=", "a.", "a-", "ann@b.c ann\n", "550 ann <ann@b.c>\n",
     ],
 )  # fmt: skip
 def test_a_megabyte_takes_linear_time(unit):
