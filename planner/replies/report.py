@@ -20,6 +20,9 @@ FORMAT = 1
 # The same answer comes until somebody has mended something.
 NEEDS_REPAIR = frozenset({ReplyCause.AUTHENTICATION, ReplyCause.BLOCKLIST, ReplyCause.DNS, ReplyCause.TLS})
 
+# Nothing is to be retried, and yet a temporary answer may pass: the look-up of the address failed.
+MAY_PASS = frozenset({ReplyCause.UNKNOWN_RECIPIENT})
+
 NO_REPLY = {
     "empty": "There is no text.",
     "ftp": "It looks like a reply of an FTP server, whose codes mean other things.",
@@ -177,7 +180,7 @@ def notes(d: Diagnosis) -> Iterator[str]:
     if d.advice is not None and first == 4:
         if d.temporary is False:
             yield "After a 4xx your mail server tries again until the message expires: take it out of the queue."
-        elif d.retry is None or d.cause in NEEDS_REPAIR:
+        elif d.cause in NEEDS_REPAIR or (d.retry is None and d.cause not in MAY_PASS):
             yield "Your mail server tries again by itself, but waiting alone will not help."
     if d.cut:
         yield "The text is very long: only its first part was read."
@@ -201,7 +204,10 @@ def next_step(d: Diagnosis) -> str:
     if d.advice is None or d.tomorrow is None:
         return ""
     policy = d.retry
-    first = f"wait {spoken(next(iter(policy.first_seconds.values())))}" if policy else "do not retry"
+    if policy:
+        first = f"wait {spoken(next(iter(policy.first_seconds.values())))}"
+    else:
+        first = "leave it to your mail server" if d.temporary else "do not retry"
     labels = list(filter(None, map(_label, d.check)))[:_MOST_CHECKS]
     checks = f" Check: {'; '.join(labels)}." if labels else ""
     return f"{_sentence(f'{first}, {VERDICTS[d.tomorrow]}')}{checks}"

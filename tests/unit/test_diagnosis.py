@@ -106,6 +106,16 @@ def test_a_4xx_that_waiting_does_not_mend_says_so() -> None:
     assert any("waiting alone will not help" in note for note in found.notes)
 
 
+def test_a_recipient_unknown_for_now_gets_one_advice() -> None:
+    found = wp.diagnose("450 4.1.1 <ann@example.com>: Recipient address rejected: user unknown")
+    assert (found.cause, found.temporary, found.retry) == (ReplyCause.UNKNOWN_RECIPIENT, True, None)
+    assert found.retry_says.startswith("Leave it to your mail server")
+    assert found.next_step.startswith("Leave it to your mail server, go on")
+    told = found.ticket().lower()
+    assert not [words for words in ("do not retry", "at once and", "waiting alone") if words in told]
+    assert wp.diagnose("550 5.1.1 user unknown").next_step.startswith("Do not retry")
+
+
 def test_codes_that_disagree_are_named() -> None:
     assert any("421 and 5.7.1 disagree" in note for note in wp.diagnose("421 5.7.1 herd is asleep").notes)
     assert not wp.diagnose("421 4.7.1 herd is asleep").notes
