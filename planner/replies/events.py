@@ -20,6 +20,13 @@ _WORDS = (
 _RECIPIENTS = ("recipient", "rcpt_to", "email", "emailAddress", "Email", "Recipient", "to", "rcpt")
 _TAKEN = {"delivered", "delivery", "Delivery", "DELIVERED", "sent"}
 
+# what a service notes when it did not even try to deliver
+_SES_SUPPRESSED = {"Suppressed", "OnAccountSuppressionList"}
+_SENDGRID_UNSENT = "dropped"
+_MAILGUN_NO_MX, _MAILGUN_UNSENT = 498, 600
+_SPARKPOST_UNSENT = {"generation_rejection", "generation_failure", "policy_rejection"}
+_POSTMARK_UNSENT = "ManuallyDeactivated"
+
 Record = dict[str, Any]
 
 
@@ -64,7 +71,7 @@ def _event(event: Record, depth: int) -> Iterator[Said]:
         yield from _kumomta(event)
     elif "delivery-status" in event:
         yield _mailgun(event)
-    elif "sg_event_id" in event or "sg_message_id" in event or {"event", "email", "response"} <= event.keys():
+    elif _of_sendgrid(event):
         yield _sendgrid(event)
     elif "RecordType" in event or "TypeCode" in event or ("ErrorCode" in event and "Message" in event):
         yield _postmark(event)
@@ -75,6 +82,15 @@ def _event(event: Record, depth: int) -> Iterator[Said]:
             yield from _walk(event.get(name), depth + 1)
     else:
         yield _other(event)
+
+
+def _of_sendgrid(event: Record) -> bool:
+    return (
+        "sg_event_id" in event
+        or "sg_message_id" in event
+        or {"event", "email", "response"} <= event.keys()
+        or (event.get("event") == _SENDGRID_UNSENT and {"email", "reason"} <= event.keys())
+    )
 
 
 def _ses(event: Record) -> bool:
@@ -96,13 +112,14 @@ def _ses_event(event: Record) -> Iterator[Said]:
         for one in _list(part.get("bouncedRecipients") or part.get("delayedRecipients")) or [{}]:
             recipient = one if isinstance(one, dict) else {}
             words = _text(recipient.get("diagnosticCode")) or why
-            yield recorded(
+            said = recorded(
                 words,
                 "ses",
                 host,
                 _text(recipient.get("emailAddress")),
                 status=_text(recipient.get("status")),
             )
+            yield _unsent(said) if part.get("bounceSubType") in _SES_SUPPRESSED else said
     elif name == "complaint":
         for one in _list(part.get("complainedRecipients")) or [{}]:
             domain = domain_of(_text(one.get("emailAddress"))) if isinstance(one, dict) else None
@@ -149,10 +166,12 @@ _OWN_STATUS = {"4.4.1", "4.4.2", "4.4.4", "5.4.4", "5.4.7", "4.4.7"}
 
 def _mailgun(event: Record) -> Said:
     status = _part(event, "delivery-status")
-    code = _code(status.get("code"))
+    number = status.get("code")
+    own = isinstance(number, int) and (number == _MAILGUN_NO_MX or number >= _MAILGUN_UNSENT)
+    code = None if own else _code(number)
     words = _text(status.get("message")) or _text(status.get("description")) or _text(event.get("reason"))
     host = host_name(_text(status.get("mx-host")))
-    return recorded(
+    said = recorded(
         words,
         "mailgun",
         host,
@@ -161,14 +180,17 @@ def _mailgun(event: Record) -> Said:
         status=_text(status.get("enhanced-code")),
         accepted=event.get("event") == "delivered",
     )
+    return _unsent(said) if own else said
 
 
 def _sendgrid(event: Record) -> Said:
     kind = _text(event.get("event"))
     words = _text(event.get("reason")) or _text(event.get("response"))
     address = _text(event.get("email"))
-    if not words or kind in {"open", "click", "spamreport", "unsubscribe", "processed", "dropped"}:
+    if not words or kind in {"open", "click", "spamreport", "unsubscribe", "processed"}:
         return nobody(f"{kind} {words}", "event without a reply", "sendgrid", domain_of(address))
+    if kind == _SENDGRID_UNSENT:
+        return _unsent(recorded(f"{kind}: {words}", "sendgrid", None, address, status=_text(event.get("status"))))
     return recorded(words, "sendgrid", None, address, status=_text(event.get("status")), accepted=kind == "delivered")
 
 
@@ -182,7 +204,8 @@ def _postmark(event: Record) -> Said:
         words = " ".join(part for part in (_text(event.get("Description")), _text(event.get("Message"))) if part)
     if kind and kind not in {"Bounce", "SMTPApiError"}:
         return nobody(f"{kind} {words}", "event without a reply", "postmark", domain_of(address))
-    return recorded(words, "postmark", None, address)
+    said = recorded(words, "postmark", None, address)
+    return _unsent(said) if event.get("Type") == _POSTMARK_UNSENT or "ErrorCode" in event else said
 
 
 def _sparkpost(event: Record) -> Said:
@@ -196,7 +219,7 @@ def _sparkpost(event: Record) -> Said:
     said = recorded(
         words, "sparkpost", host_name(_text(event.get("mx_host"))), address, code=_code(event.get("error_code"))
     )
-    return replace(said, speaker=Speaker.CLIENT, why_not=None) if "[internal]" in said.text else said
+    return _unsent(said) if "[internal]" in said.text or kind in _SPARKPOST_UNSENT else said
 
 
 def _other(event: Record) -> Said:
@@ -220,6 +243,11 @@ def _other(event: Record) -> Said:
     if not words and not code:
         return nobody(kind, "event without a reply", "event", domain_of(address))
     return recorded(words, "event", None, address, code=code, status=status, accepted=accepted)
+
+
+def _unsent(said: Said) -> Said:
+    """What a service says itself, instead of trying to deliver."""
+    return replace(said, speaker=Speaker.CLIENT, accepted=False, why_not=None)
 
 
 def _part(event: Record, name: str) -> Record:

@@ -23,6 +23,9 @@ NEEDS_REPAIR = frozenset({ReplyCause.AUTHENTICATION, ReplyCause.BLOCKLIST, Reply
 # Nothing is to be retried, and yet a temporary answer may pass: the look-up of the address failed.
 MAY_PASS = frozenset({ReplyCause.UNKNOWN_RECIPIENT})
 
+# What one's own side, or its service, refuses before anything is sent.
+UNSENT = frozenset({ReplyCause.UNKNOWN_RECIPIENT, ReplyCause.CONTENT, ReplyCause.POLICY, ReplyCause.RATE_LIMIT})
+
 NO_REPLY = {
     "empty": "There is no text.",
     "ftp": "It looks like a reply of an FTP server, whose codes mean other things.",
@@ -171,7 +174,8 @@ def notes(d: Diagnosis) -> Iterator[str]:
     if d.several > 1 and d.kind != "no reply":
         yield f"The text holds {d.several} different answers; this is the gravest."
     if d.kind == "own side":
-        yield "Your own side said this, not the other server: look at your network, DNS and TLS first."
+        follows = "the message never reached it" if d.cause in UNSENT else "look at your network, DNS and TLS first"
+        yield f"Your own side said this, not the other server: {follows}."
     first = d.code // 100 if d.code else None
     if first and d.enhanced and int(d.enhanced[0]) != first:
         yield f"The codes {d.code} and {d.enhanced} disagree; your mail server goes by {d.code}, and so does this."

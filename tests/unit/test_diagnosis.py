@@ -169,6 +169,101 @@ def test_one_s_own_side_is_told_apart() -> None:
     assert found.notes[0].startswith("Your own side")
 
 
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [
+        (
+            {
+                "event": "failed",
+                "recipient": "ann@example.com",
+                "delivery-status": {"code": 605, "description": "Not delivering to previously bounced address"},
+            },
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {
+                "event": "failed",
+                "recipient": "ann@example.com",
+                "delivery-status": {"code": 498, "message": "No MX for example.com"},
+            },
+            ReplyCause.DNS,
+        ),
+        (
+            {
+                "notificationType": "Bounce",
+                "bounce": {
+                    "bounceType": "Permanent",
+                    "bounceSubType": "Suppressed",
+                    "bouncedRecipients": [{"emailAddress": "ann@example.com"}],
+                },
+                "mail": {},
+            },
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {
+                "notificationType": "Bounce",
+                "bounce": {
+                    "bounceType": "Permanent",
+                    "bounceSubType": "OnAccountSuppressionList",
+                    "bouncedRecipients": [{"emailAddress": "ann@example.com"}],
+                },
+                "mail": {},
+            },
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {"email": "ann@example.com", "event": "dropped", "sg_event_id": "a", "reason": "Bounced Address"},
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {"email": "ann@example.com", "event": "dropped", "reason": "Bounced Address"},
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {"email": "ann@example.com", "event": "dropped", "sg_event_id": "a", "reason": "Invalid"},
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {"email": "ann@example.com", "event": "dropped", "sg_event_id": "a", "reason": "Spam Content"},
+            ReplyCause.CONTENT,
+        ),
+        (
+            {
+                "type": "generation_rejection",
+                "rcpt_to": "ann@example.com",
+                "error_code": "554",
+                "raw_reason": "554 5.7.1 recipient address suppressed due to customer policy",
+            },
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+        (
+            {
+                "RecordType": "Bounce",
+                "Type": "ManuallyDeactivated",
+                "Email": "ann@example.com",
+                "Description": "The email has been deactivated.",
+            },
+            ReplyCause.UNKNOWN_RECIPIENT,
+        ),
+    ],
+)
+def test_what_a_service_did_not_even_send_no_provider_refused(event: dict[str, object], cause: ReplyCause) -> None:
+    found = wp.diagnose(json.dumps(event))
+    assert (found.kind, found.cause) == ("own side", cause)
+    if cause != ReplyCause.DNS:
+        assert found.temporary is False
+        assert found.notes == ("Your own side said this, not the other server: the message never reached it.",)
+
+
+def test_what_a_service_tells_of_a_server_is_a_refusal() -> None:
+    status = {"code": 550, "message": "5.1.1 user unknown"}
+    event = {"event": "failed", "recipient": "ann@example.com", "delivery-status": status}
+    assert wp.diagnose(json.dumps(event)).kind == "refusal"
+    event = {"email": "ann@example.com", "event": "bounce", "sg_event_id": "a", "reason": "550 5.1.1 user unknown"}
+    assert wp.diagnose(json.dumps(event)).kind == "refusal"
+
+
 def test_of_several_the_gravest_is_told() -> None:
     found = wp.diagnose(f"421 4.3.2 herd is asleep\n554 5.7.1 banned from the waterhole\n{ELEPHANT}\n250 2.0.0 Ok")
     assert found.cause is ReplyCause.BLOCKLIST
