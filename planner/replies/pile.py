@@ -16,6 +16,7 @@ from planner.replies.cleaning import MAX_TEXT, truncated
 from planner.replies.diagnosis import Diagnosis, diagnosed, matcher_in_use
 from planner.replies.matching import Basis
 from planner.replies.reading import Speaker, read
+from planner.tables import csv_text
 from planner.vocabulary import Verdict
 
 if TYPE_CHECKING:
@@ -145,12 +146,18 @@ class Diagnoses(Sequence[Diagnosis]):
         """Return one row per answer.
 
         Columns: kind, provider, software, code, enhanced, temporary, cause, confidence, tomorrow, count, meaning, text.
+        `text` holds other servers' words as they are, a leading ``=`` too, which a spreadsheet would take for a
+        formula: use `to_csv` of this class, not the frame's own, for a file that people open.
         """
         import pandas as pd
 
         rows = [[_plain(getattr(one, name)) for name in COLUMNS] for one in self.answers]
         frame = pd.DataFrame(rows, columns=list(COLUMNS))
         return frame.astype({"code": "Int64", "temporary": "boolean", "count": "int64"})
+
+    def to_csv(self) -> str:
+        """Return the frame as CSV for spreadsheets: a cell that begins like a formula gets an apostrophe before it."""
+        return csv_text(self.to_frame())
 
     def by_provider(self) -> pd.DataFrame:
         """Count refusals: provider (id, or 'not told'), cause, title, count; the most frequent cause first."""

@@ -1,5 +1,6 @@
 """What follows from a reply: advice, waits, words, the verdict for tomorrow; and what many replies have in common."""
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import date
@@ -363,6 +364,16 @@ def test_nothing_is_an_answer_too() -> None:
     assert found.by_provider().empty
     assert found.to_frame().empty
     found.plot()
+
+
+def test_a_pile_as_csv_holds_no_formula() -> None:
+    pile = wp.diagnose_all(['=HYPERLINK("https://example.org") 550 mailbox full', "421 trunk is full"])
+    frame = pile.to_frame()
+    assert any(text.startswith("=") for text in frame["text"])
+    read = pd.read_csv(io.StringIO(pile.to_csv()))
+    assert list(read.columns) == list(frame.columns)
+    assert list(read["text"]) == [text.replace("=HYPER", "'=HYPER") for text in frame["text"]]
+    assert list(read["count"]) == [1, 1]
 
 
 def test_a_pile_as_json_and_html() -> None:
