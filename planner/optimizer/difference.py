@@ -175,13 +175,17 @@ class Changes:
         if now is None and was is None:
             return "The target stays out of sight within the plan's days."
         if now is None or was is None:
-            planned = "" if was is None else f": planned before was {day_text(was)}"
-            return f"The target is in sight now: {day_text(now)}." if now else f"The target is out of sight{planned}."
+            planned = "" if was is None else f": planned before was about {day_text(was)}"
+            return (
+                f"The target is in sight now: about {day_text(now)}."
+                if now
+                else f"The target is out of sight{planned}."
+            )
         if now == was:
-            return f"The target is reached on {day_text(now)}, as planned before."
+            return f"The target is reached about {day_text(now)}, as planned before."
         n = abs((now - was).days)
         side = "later" if now > was else "earlier"
-        return f"The target is reached on {day_text(now)}, {n} day{'s' * (n != 1)} {side} than planned before."
+        return f"The target is reached about {day_text(now)}, {n} day{'s' * (n != 1)} {side} than planned before."
 
     def _volume_text(self, name: str, was: float, now: float) -> str:
         shown = catalogue().provider(name).name

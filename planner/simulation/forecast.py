@@ -314,7 +314,7 @@ class Forecast:
         return "\n".join([self.headline(), self.trouble_text(), self._loss_text()])
 
     def headline(self) -> str:
-        """Say when the target is reached, and how sure that is."""
+        """Say when the target is reached: about the median date, and between which days 8 times in 10."""
         target = rounded(float(self.sender.targets().sum()))
         per = "a send" if self.sender.target.per == "send" else "a day"
         low, middle, high = quantiles(self.reached_by_all, self.weights, QUANTILES)
@@ -324,13 +324,13 @@ class Forecast:
             return f"{target} {per} is reached by {last} in {share} scenarios."
         if self.reached_by_all.max() < self.n_seen:
             return f"{target} {per} was reached on {day_text(self.days[int(middle)])}."
-        text = f"{target} {per} by {day_text(self.days[int(middle)])}"
+        text = f"{target} {per} about {day_text(self.days[int(middle)])}"
         if low == high:
-            return f"{text}, 8 times in 10 on that very day."
+            return f"{text}; 8 times in 10 on that very day."
         if np.isfinite(high):
-            return f"{text}, 8 times in 10 between {self._short(low)} and {self._short(high)}."
+            return f"{text}; 8 times in 10 between {self._short(low)} and {self._short(high)}."
         late = in_100(float(self.weights @ ~np.isfinite(self.reached_by_all)))
-        return f"{text}, 9 times in 10 not before {self._short(low)}; {late} later than {last} or never."
+        return f"{text}; 9 times in 10 not before {self._short(low)}, {late} later than {last} or never."
 
     def assumptions(self) -> pd.DataFrame:
         """Priors the numbers rest on: provider, parameter, low, typical, high, unit, confidence, source, note."""
