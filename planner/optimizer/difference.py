@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from planner.inputs.catalogue import catalogue
 from planner.inputs.provider import PARAMETER_INFO, PARAMETERS
 from planner.observing.alarms import counted_once
 from planner.optimizer.plan import Plan
-from planner.simulation.forecast import quantiles
+from planner.simulation.forecast import quantiles, records
 from planner.simulation.seen import seen_days
 from planner.vocabulary import brief, day_text, in_100, rounded, whole
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from planner.observing.alarms import Alarm
     from planner.vocabulary import Floats
 
+FORMAT = 1
 DAYS = 7
 BELIEFS = (
     "daily_growth",
@@ -123,6 +125,22 @@ class Changes:
         )
         names = np.repeat(self.providers, self.days)
         return pd.DataFrame({"provider": names, "date": dates * len(self.providers), "before": was, "after": now})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values that JSON knows; None for never."""
+        return {
+            "format": FORMAT,
+            "kind": "changes",
+            "today": self.after.today.isoformat(),
+            "days": self.days,
+            "providers": records(self.to_frame()),
+            "by_day": records(self.by_day()),
+            "summary": self.summary().splitlines(),
+        }
+
+    def to_json(self) -> str:
+        """Return everything as JSON, with the number of its format."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     def __repr__(self) -> str:
         return brief(self)

@@ -340,6 +340,25 @@ class Season:
         when = (datetime.now(UTC) if at is None else at.astimezone(UTC)).replace(microsecond=0)
         return replace(self, history=(*self.history, Entry(when, _said(by), _said(text))))
 
+    # --- frames and JSON
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `planned_days`."""
+        return self.planned_days()
+
+    def to_json(self) -> str:
+        """Return what `save_season` writes, steps back and history with it."""
+        from planner.season import document
+
+        return document.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Season:
+        """Read what `to_json` wrote; InputError when it is no season, or damaged."""
+        from planner.season import document
+
+        return document.from_json(text)
+
     # --- for people
 
     def __repr__(self) -> str:

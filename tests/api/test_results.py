@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import zlib
 from copy import deepcopy
+from dataclasses import FrozenInstanceError, fields
 
 import numpy as np
 import pandas as pd
@@ -95,33 +96,82 @@ def test_shown_in_a_line(result):
     assert repr(result).startswith(f"<{type(result).__name__}: ")
 
 
-@pytest.mark.parametrize(
-    "kind", ["Observations", "Alarms", "LogStudy", "Season", "Morning", "Changes", "Beliefs", "Schedule"]
-)
-def test_what_a_morning_gives_is_shown_in_a_line_and_as_a_page(results, kind, tmp_path):
+MORNING = ("Observations", "Alarms", "LogStudy", "Season", "Morning", "Changes", "Beliefs", "Schedule")
+LOG = """\
+2027-01-11T08:00:00+00:00 mx postfix/smtp[1]: 4ABC: to=<canary.name@gmail.com>, relay=mx.example[192.0.2.1]:25, \
+delay=1, dsn=2.0.0, status=sent (250 ok <b>)
+"""
+
+
+@pytest.fixture(scope="module")
+def given(results, tmp_path_factory):
+    """What a morning gives, by the name of its class."""
     plan, again = results["plan"], results["replanned"]
-    log = tmp_path / "mail.log"
-    log.write_text(
-        "2027-01-11T08:00:00+00:00 mx postfix/smtp[1]: 4ABC: to=<a@gmail.com>, relay=mx.example[192.0.2.1]:25, "
-        "delay=1, dsn=2.0.0, status=sent (250 ok <b>)\n"
-    )
+    log = tmp_path_factory.mktemp("logs") / "mail.log"
+    log.write_text(LOG)
     season = wp.Season.begun(SENDER, plan, name="<b>").observed(again.observed, source="<b>")
-    one = {
-        "Observations": lambda: again.observed,
-        "Alarms": lambda: wp.alarms(SENDER, again.observed),
-        "LogStudy": lambda: wp.study_log(log, SENDER),
-        "Season": lambda: season,
-        "Morning": lambda: wp.morning(season, calibrate=False, replan=False),
-        "Changes": lambda: wp.changes(plan, again),
-        "Beliefs": lambda: again.beliefs,
-        "Schedule": lambda: plan.schedule,
-    }[kind]()
-    assert type(one).__name__ == kind
+    every = [
+        again.observed,
+        wp.alarms(SENDER, again.observed),
+        wp.study_log(log, SENDER),
+        season,
+        wp.morning(season.planned(again), calibrate=False),
+        wp.changes(plan, again),
+        again.beliefs,
+        plan.schedule,
+    ]
+    return {type(one).__name__: one for one in every}
+
+
+@pytest.mark.parametrize("kind", MORNING)
+def test_what_a_morning_gives_is_shown_in_a_line_and_as_a_page(given, kind):
+    one = given[kind]
     assert len(repr(one)) < 200
     assert repr(one).startswith(f"<{kind}: ")
     if kind not in {"Beliefs", "Schedule"}:
         assert one.summary()
         assert "<b>" not in one._repr_html_()
+
+
+@pytest.mark.parametrize("kind", MORNING)
+def test_what_a_morning_gives_stays_as_it_is(given, kind):
+    one = given[kind]
+    before = one.to_frame()
+    assert len(before) > 0
+    changed = one.to_frame()
+    changed.loc[:, changed.select_dtypes("number").columns] = 0
+    pd.testing.assert_frame_equal(one.to_frame(), before)
+    for field in fields(one):
+        with pytest.raises(FrozenInstanceError):
+            setattr(one, field.name, None)
+        value = getattr(one, field.name)
+        if isinstance(value, np.ndarray):
+            assert not value.flags.writeable, field.name
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MORNING if kind != "Beliefs"])
+def test_what_a_morning_gives_is_json_that_names_nobody(given, kind):
+    one = given[kind]
+    text = one.to_json()
+    data = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    assert text == one.to_json()
+    assert "canary" not in text
+    if kind != "Schedule":
+        assert data["format"] == 1
+        assert data["kind"].replace(" ", "") == kind.lower()
+    if hasattr(one, "from_json"):
+        assert type(one).from_json(text) == one
+    with pytest.raises(wp.InputError):
+        wp.Season.from_json(text[: len(text) // 2])
+
+
+def test_json_of_changes_and_log_studies_says_what_their_frames_say(given):
+    changes, study = given["Changes"], given["LogStudy"]
+    rows = json.loads(changes.to_json())["providers"]
+    assert [row["after"] for row in rows] == pytest.approx(changes.to_frame()["after"], rel=1e-5)
+    told = json.loads(study.to_json())
+    assert (told["hours"][0]["hour"], told["hours"][0]["sent"]) == ("2027-01-11T08:00:00", 1)
+    assert told["delays"][0]["date"] == "2027-01-11"
 
 
 def test_plots_are_returned_and_not_shown(result, monkeypatch, capsys):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from planner.inputs.provider_names import OTHER
 from planner.observing.logs.stamps import day_of
@@ -23,7 +24,7 @@ from planner.observing.logs.tally import (
     Tally,
     delay_of,
 )
-from planner.observing.observations import Observations, Problem
+from planner.observing.observations import FORMAT, Observations, Problem
 from planner.observing.rows import CAUSES, COLUMNS, MAX_DAYS
 from planner.vocabulary import brief, whole
 
@@ -68,6 +69,32 @@ class LogStudy:
     def summary(self) -> str:
         """Say what was seen, and as what it was read."""
         return self.observations.summary()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Counts by provider and day, as `Observations.to_frame`."""
+        return self.observations.to_frame()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain values that JSON knows; delays in seconds."""
+        delays = self.delays()
+        return {
+            "format": FORMAT,
+            "kind": "log study",
+            "formats": list(self.formats),
+            "observations": self.observations.to_dict(),
+            "hours": [
+                {"hour": (_EPOCH + timedelta(hours=hour)).isoformat(), "provider": provider, **counts}
+                for (provider, hour), counts in sorted(self._hours.items())
+            ],
+            "delays": [
+                row | {"date": row["date"].date().isoformat()}
+                for row in delays.astype(object).where(delays.notna(), None).to_dict("records")
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Everything as JSON, with the number of its format."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, allow_nan=False)
 
     def hours(self) -> pd.DataFrame:
         """Counts by hour: a row per provider and hour with any mail, columns hour, provider, the counts."""
