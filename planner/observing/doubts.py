@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from planner.inputs.catalogue import catalogue
 from planner.observing.rows import CAUSES
 from planner.vocabulary import Bools, Floats, short_day, whole
 
@@ -70,7 +71,7 @@ def _within(seen: Observations) -> Iterator[str]:
 
 def _above(seen: Observations, part: Floats, total: Floats, what: str, name: str) -> Iterator[str]:
     for p, d in np.argwhere(part > total):
-        place = f"{seen.providers[p]}, {short_day(seen.days[d])}"
+        place = f"{catalogue().title(seen.providers[p])}, {short_day(seen.days[d])}"
         yield f"{place}: {whole(part[p, d])} {what}, but {name.replace('_', ' ')} is {whole(total[p, d])}."
 
 
@@ -85,7 +86,7 @@ def _out_of_the_queue(seen: Observations) -> Iterator[str]:
         wrong = np.flatnonzero(whole_story[p] & (out[p] > into[p]))
         if len(wrong):
             first = int(wrong[0])
-            place = f"{seen.providers[p]}, until {short_day(seen.days[first])}"
+            place = f"{catalogue().title(seen.providers[p])}, until {short_day(seen.days[first])}"
             counts = f"{whole(out[p, first])} messages delivered or given up, but only {whole(into[p, first])} sent"
             text = f"{place}: {counts}."
             yield f"{text} Were the others still queued when the counts began?"
@@ -95,7 +96,7 @@ def _out_of_the_queue(seen: Observations) -> Iterator[str]:
     for name, mine, given, taken in zip(seen.providers, wrong_days, complaints, accepted, strict=True):
         if mine.any():
             d = int(np.argmax(mine))
-            place = f"{name}, until {short_day(seen.days[d])}"
+            place = f"{catalogue().title(name)}, until {short_day(seen.days[d])}"
             yield f"{place}: {whole(given[d])} complaints about {whole(taken[d])} delivered messages."
 
 
@@ -107,7 +108,7 @@ def _far_above(seen: Observations) -> Iterator[str]:
         top = int(np.argmax(row))
         rest = np.delete(row, top).max()
         if rest > 0 and row[top] > _MANY * rest:
-            place = f"{seen.providers[p]}, {short_day(seen.days[top])}"
+            place = f"{catalogue().title(seen.providers[p])}, {short_day(seen.days[top])}"
             yield f"{place}: {whole(row[top])} messages, and never more than {whole(rest)} on another day. Check it."
 
 
@@ -118,11 +119,12 @@ def _outside(seen: Observations, sender: Sender) -> Iterator[str]:
         yield f"{some} before the sender's start, {sender.start}."
     strange = [name for name in seen.providers if name not in sender.provider_names]
     if strange:
-        yield f"The sender does not mail {', '.join(strange[:5])}{' …' if len(strange) > 5 else ''}."
+        names = ", ".join(catalogue().title(name) for name in strange[:5])
+        yield f"The sender does not mail {names}{' …' if len(strange) > 5 else ''}."
     targets = dict(zip(sender.provider_names, sender.targets(), strict=True))
     for p, name in enumerate(seen.providers):
         most = np.nanmax(seen.sent[p], initial=0.0)
         if name in targets and most > FAR_ABOVE * max(targets[name], _MANY):
             d = int(np.nanargmax(seen.sent[p]))
-            place = f"{name}, {short_day(seen.days[d])}"
+            place = f"{catalogue().title(name)}, {short_day(seen.days[d])}"
             yield f"{place}: {whole(most)} messages, but the target is {whole(targets[name])} a day. Check the number."

@@ -267,8 +267,9 @@ class Observations:
         """
         mine, theirs, providers, days = _aligned(self, later)
         fewer = [
-            f"On {day_text(days[d])} the later reading has {whole(theirs[p, d, 0])} messages to {providers[p]}, "
-            f"the earlier {whole(mine[p, d, 0])}; the later one counts. Did it see the whole day?"
+            f"On {day_text(days[d])} the later reading has {whole(theirs[p, d, 0])} messages to "
+            f"{catalogue().title(providers[p])}, the earlier {whole(mine[p, d, 0])}; the later one counts. "
+            "Did it see the whole day?"
             for p, d in np.argwhere(theirs[:, :, 0] < mine[:, :, 0])
         ]
         return self._with(providers, days, np.where(np.isnan(theirs), mine, theirs), **_told(self, later, fewer))

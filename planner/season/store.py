@@ -130,7 +130,7 @@ def restore_season(name: str, folder: str | Path | None = None) -> Season:
     InputError
         When there is no backup that can be read, or nothing is wrong with the file.
     """
-    path = _path(name, folder)
+    path = _as_written(_path(name, folder))
     with _about_folder(path.parent):
         backup = _content(_backup(path))
         if backup is None:

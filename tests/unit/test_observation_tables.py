@@ -197,7 +197,7 @@ def test_today_is_not_to_come():
 def test_a_day_that_dwarfs_all_others():
     seen = read("date,provider,sent\n2026-11-25,gmail,12\n2026-11-26,gmail,1301\n2026-11-27,gmail,13\n")
     assert [one.text for one in seen.problems] == [
-        "gmail, Thu 26 Nov: 1,301 messages, and never more than 13 on another day. Check it."
+        "Gmail, Thu 26 Nov: 1,301 messages, and never more than 13 on another day. Check it."
     ]
 
 
@@ -215,7 +215,7 @@ def test_doubts_about_a_sender():
     seen = read("date,provider,sent\n2026-11-24,gmail,10\n2026-11-25,gmail,50000\n2026-11-25,icloud,5\n")
     said = seen.doubts(sender)
     assert any("1 day lies before" in text for text in said)
-    assert any("does not mail icloud" in text for text in said)
+    assert any("does not mail iCloud" in text for text in said)
     assert any("50,000 messages, but the target is 240 a day" in text for text in said)
     assert seen.doubts() == ()
 

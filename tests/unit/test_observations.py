@@ -194,7 +194,7 @@ def test_same_log_twice_does_not_double():
 def test_later_reading_of_a_part_is_pointed_out():
     noted = Observations(("gmail",), DAYS, sent=[[10, 20]]).merge(Observations(("gmail",), DAYS, sent=[[10, 5]])).notes
     assert len(noted) == 1
-    assert "Thursday 26 November 2026 the later reading has 5 messages to gmail, the earlier 20" in noted[0]
+    assert "Thursday 26 November 2026 the later reading has 5 messages to Gmail, the earlier 20" in noted[0]
 
 
 def test_counts_of_other_mail_add_up():

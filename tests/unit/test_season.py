@@ -215,6 +215,14 @@ def test_removed_stays_removed(begun: wp.Season, tmp_path: Path) -> None:
 def test_letter_case_of_a_name_is_forgiven(tmp_path: Path) -> None:
     wp.save_season(wp.Season.begun(SENDER, name="Shop 2"), tmp_path)
     assert wp.load_season("shop 2", tmp_path).name == "Shop 2"
+    wp.save_season(wp.load_season("SHOP 2", tmp_path), tmp_path)
+    (tmp_path / "Shop 2.json").write_text("{")
+    assert wp.restore_season("shop 2", tmp_path).name == "Shop 2"
+    with pytest.raises(wp.InputError, match="Did you mean 'Shop 2'"):
+        wp.remove_season("shop 2", tmp_path)  # what cannot be taken back asks for the name as it is
+    (tmp_path / "shop 2.json").write_text((tmp_path / "Shop 2.json").read_text())
+    with pytest.raises(wp.InputError, match="There are: Shop 2, shop 2"):
+        wp.load_season("SHOP 2", tmp_path)
 
 
 DAMAGED = {
