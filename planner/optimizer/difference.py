@@ -261,7 +261,18 @@ class Changes:
         sent = float(seen.sent[p, first:].sum())
         planned = self._planned_between(name, first, len(seen))
         if planned is not None and abs(sent - planned) > _HARDLY * max(sent, planned):
-            yield f"You sent {whole(sent)} of {whole(planned)} planned until now."
+            if self._counted(name):
+                yield f"You sent {whole(sent)} of {whole(planned)} planned until now."
+            else:
+                yield f"Nothing is known of the {whole(planned)} planned until now; they count as not sent."
+
+    def _counted(self, name: str) -> bool:
+        """Tell whether anything was observed of a provider: what nobody counted is not what nobody sent."""
+        seen = self.after.observed
+        if seen is None or name not in seen.providers:
+            return False
+        p = seen.providers.index(name)
+        return not bool((np.isnan(seen.sent[p]) & np.isnan(seen.delivered[p])).all())
 
     def _planned_between(self, name: str, first: int, until: int) -> float | None:
         plan = self.before

@@ -211,7 +211,7 @@ def _replanned(season: wp.Season, today: date) -> wp.Morning | None:
 
 def _changes(season: wp.Season, new: wp.Morning) -> None:
     """Say what a new plan does differently and why, and let it be followed."""
-    st.markdown(f"**{plain(new.plan.headline())}**")
+    st.markdown(f"**New plan: {plain(new.plan.headline())}**")
     if new.changes is not None:
         st.markdown("What changed, and why")
         st.markdown("\n".join(f"- {plain(line)}" for line in new.changes.summary().splitlines()))

@@ -284,6 +284,14 @@ def test_changes_name_volumes_dates_and_reasons(plan, seen):
     assert "later than planned before" in text or "out of sight" in text
 
 
+def test_what_nobody_counted_is_not_said_to_be_unsent(plan, seen):
+    after = plan_of(sender(), observed=counted(seen.sent[:1], providers=("gmail",)), retry=plan.retry)
+    planned = plan.schedule.total[1, :N_SEEN].sum()
+    reasons = wp.changes(plan, after).reasons["yahoo"]
+    assert f"Nothing is known of the {planned:,.0f} planned until now; they count as not sent." in reasons
+    assert not any("You sent" in each for each in reasons)
+
+
 def test_changes_name_throttled_days_and_alarms(plan, seen):
     sent = seen.sent.copy()
     bad = seen.merge(wp.Observations(("yahoo",), seen.days[3:4], sent=[[sent[1, 3]]], blocked=[[sent[1, 3] // 2]]))
