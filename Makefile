@@ -15,7 +15,7 @@ COMPILED := .venv/compiled
 # what one asks for may lie in one of the two runs of pytest only; the other then has no tests, and says so with 5
 UNLESS_NONE = $(if $(PYTEST_OPTIONS),|| [ $$? -eq 5 ])
 
-.PHONY: help app test format priors proofs calibration season bench notebooks constraints clean .venv
+.PHONY: help app test lint format priors proofs calibration season bench notebooks constraints clean .venv
 
 help: ## this list
 	@sed -nE 's/^([a-z.]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -23,13 +23,15 @@ help: ## this list
 app: $(COMPILED) ## open the planner: prints an address for the browser
 	$(BIN)/streamlit run app.py
 
-test: $(COMPILED) ## everything that must hold: style, types, direction of imports, tests
+test: lint $(COMPILED) ## everything that must hold: style, types, direction of imports, tests
+	$(BIN)/pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS) $(UNLESS_NONE)
+	$(BIN)/pytest -m alone $(PYTEST_OPTIONS) $(UNLESS_NONE)
+
+lint: $(INSTALLED) ## style, types, direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not alone" -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS) $(UNLESS_NONE)
-	$(BIN)/pytest -m alone $(PYTEST_OPTIONS) $(UNLESS_NONE)
 
 format: $(INSTALLED) ## put the code into shape
 	$(BIN)/ruff check --fix .
@@ -41,6 +43,7 @@ priors: $(COMPILED) ## are the priors credible? writes docs/priors.md
 proofs: $(COMPILED) ## the long evidence about risk, rival schedules and retries
 	$(BIN)/python benchmarks/proofs.py
 	$(BIN)/python benchmarks/retries.py
+	$(BIN)/pytest tests/oracle/test_kernel.py --oracle-times 10
 
 calibration: $(COMPILED) ## is what is learnt right? writes the table of docs/learning.md
 	$(BIN)/python -m benchmarks.calibration
@@ -75,7 +78,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "Python's venv module is missing. On Debian: apt-get install python3-venv. Then make again." >&2; exit 1; }
 	@echo "Installing the pinned versions into .venv: a minute or two, once."
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@# without --compile: most modules are never imported, and the others are compiled when they are
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 

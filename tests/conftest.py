@@ -18,6 +18,18 @@ settings.register_profile("planner", deadline=None, derandomize=CI)
 settings.load_profile("planner")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make proofs` ask for more than fits into every check."""
+    parser.addoption("--oracle-times", type=int, default=1, help="times as many runs of the per-message simulation")
+
+
+@pytest.fixture(scope="session")
+def oracle_times(request: pytest.FixtureRequest) -> int:
+    """Times as many runs of the per-message simulation as every check has time for."""
+    times: int = request.config.getoption("--oracle-times")
+    return times
+
+
 @pytest.fixture(scope="session")
 def lacking() -> Callable[[str], None]:
     """End a test for what not every machine has: a person's is skipped, CI's fails."""

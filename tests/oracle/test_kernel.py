@@ -62,13 +62,13 @@ def oracle_totals(case: Case, runs: int) -> dict[str, np.ndarray]:
 
 
 def oracle_runs(case: Case) -> int:
-    """Enough runs for the means, within a few seconds a case; `make proofs` takes more."""
-    return int(np.clip(400_000 / case.messages, 20, 200))
+    """Enough runs for the means, within a few seconds a case; `make proofs` takes ten times as many."""
+    return int(np.clip(200_000 / case.messages, 20, 50))
 
 
 @pytest.mark.parametrize("case", VARIED, ids=lambda case: case.name)
-def test_means_agree(case: Case) -> None:
-    check_means(case, oracle_runs(case))
+def test_means_agree(case: Case, oracle_times: int) -> None:
+    check_means(case, oracle_times * oracle_runs(case))
 
 
 def test_rest_before_a_first_attempt_is_counted() -> None:
@@ -94,8 +94,10 @@ def check_means(case: Case, runs: int) -> None:
     off = []
     for name, values in slow.items():
         a, b = values.mean(), fast[name].mean()
+        # few runs may miss what happens in one of a hundred: both share a spread where they agree
+        spread = max(values.std(ddof=1), fast[name].std(ddof=1))
         known = KNOWN_DEVIATIONS.get((case.name, name), KNOWN_DEVIATIONS.get((case.name, ""), 0.0)) * abs(a)
-        error = np.hypot(values.std(ddof=1) / np.sqrt(runs), fast[name].std(ddof=1) / np.sqrt(LOOP_RUNS))
+        error = spread * np.sqrt(1.0 / runs + 1.0 / LOOP_RUNS)
         if abs(a - b) > STANDARD_ERRORS * error + known + 1e-9 * max(1.0, abs(a)):
             off.append(f"{name}: oracle {a:.1f}, loop {b:.1f}, {abs(a - b) / max(error, 1e-12):.1f} standard errors")
         if a > LARGE and abs(a - b) > CLOSE * a + known and 3.0 * error < CLOSE * a:
