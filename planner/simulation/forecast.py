@@ -324,9 +324,10 @@ class Forecast:
             return f"{target} {per} is reached by {last} in {share} scenarios."
         if self.reached_by_all.max() < self.n_seen:
             return f"{target} {per} was reached on {day_text(self.days[int(middle)])}."
-        text = f"{target} {per} about {day_text(self.days[int(middle)])}"
+        day = day_text(self.days[int(middle)])
         if low == high:
-            return f"{text}; 8 times in 10 on that very day."
+            return f"{target} {per} on {day}, at least 8 times in 10."
+        text = f"{target} {per} about {day}"
         if np.isfinite(high):
             return f"{text}; 8 times in 10 between {self._short(low)} and {self._short(high)}."
         late = in_100(float(self.weights @ ~np.isfinite(self.reached_by_all)))

@@ -27,7 +27,7 @@ EDGE = "20 in 100 later than Sat 16 Jan 2027 or never."
 SAID = {
     f"about {TUESDAY}; 8 times in 10 between Mon 28 Dec and Sat 2 Jan 2027.": [4, 4, 5, 5, 5, 5, 6, 7, 9, 20],
     f"about {MONDAY}; 8 times in 10 between Mon 28 Dec and Mon 4 Jan 2027.": [4, 4, 4, 4, 4, 4, 5, 6, 11, 20],
-    f"about {MONDAY}; 8 times in 10 on that very day.": [4] * 10,
+    f"on {MONDAY}, at least 8 times in 10.": [4] * 10,
     f"about {TUESDAY}; 9 times in 10 not before Sun 27 Dec, {EDGE}": [3, 4, *[5] * 6, np.inf, np.inf],
 }
 
