@@ -22,7 +22,7 @@ _BOUNCES_STRAY = 0.15
 """How far uncounted hard bounces stray from the rate that the sender expects: a list is hardly known better."""
 
 _CALM = 0.1
-"""Largest share of first attempts turned away on a day without trouble."""
+"""Largest share of first attempts turned away, or of the mail that did not pass, on a day without trouble."""
 
 _CAUSES = tuple(Cause)
 _LIMITER = [_CAUSES.index(Cause.LIMIT), _CAUSES.index(Cause.PENALTY)]
@@ -67,6 +67,8 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
         blocked = np.nan_to_num(known.blocked[p])
         turned_away = _turned_away(known.first_deferred[p], known.deferred[p], blocked)
         verdicts = _verdicts(causes, known.deferred[p], blocked)
+        passed = known.delivered[p] + np.minimum(bounced[p], sent[p])
+        calm = _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts)
         seen.append(
             Seen(
                 sent[p].copy(),
@@ -77,7 +79,8 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
                 _noisy(causes, known.attempts[p]),
                 variance[p].copy(),
                 _ways(sent[p], turned_away),
-                _calm(sent[p], known.delivered[p], turned_away, blocked, verdicts),
+                calm,
+                _stuck(sent[p], passed, calm | np.isnan(turned_away)),
                 complaint_rates[p].copy(),
                 int(opens[p]),
                 pace,
@@ -157,6 +160,13 @@ def _calm(sent: Floats, delivered: Floats, turned_away: Floats, blocked: Floats,
     well = (turned_away <= _CALM * sent) & (blocked == 0.0) & (verdicts != TROUBLED)
     before = np.concatenate([np.ones(min(1, len(well)), dtype=bool), well[:-1]])
     return np.asarray(well & before & ~np.isnan(delivered))
+
+
+def _stuck(sent: Floats, passed: Floats, quiet: Bools) -> float:
+    """Share of the mail that never passes, from quiet days on which nearly all did."""
+    quiet = quiet & (passed >= (1.0 - _CALM) * sent)
+    total = float(sent[quiet].sum())
+    return max(0.0, 1.0 - float(passed[quiet].sum()) / total) if total > 0.0 else 0.0
 
 
 def _noisy(causes: Floats, attempts: Floats) -> Floats:

@@ -64,12 +64,13 @@ _RETRIES_ONLY = 0.1
 class Seen(NamedTuple):
     """What one provider did, D days; NaN where it is not known.
 
-    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and blocks) (D,) messages; `verdict` (D,) as
+    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and all blocks) (D,) messages; `verdict` (D,) as
     `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
     own; `variance` (D,) messages², how far `bounced` strays where nobody counted; `ways` (D,) log of how many ways
     there are to turn away as many; `calm` (D,) whether first attempts went well and the deliveries tell of stuck
-    mailboxes besides; `complaint_rate` (D,); `opens` first day on which mail is taken; `pace` (slots,) cumulative;
-    `burst` see `evidence.burst_hours`; `window_hours`, `slot_seconds`.
+    mailboxes besides; `stuck` share of the mail that never passes and so never meets the limit; `complaint_rate` (D,);
+    `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`;
+    `window_hours`, `slot_seconds`.
     """
 
     sent: Any
@@ -81,6 +82,7 @@ class Seen(NamedTuple):
     variance: Any
     ways: Any
     calm: Any
+    stuck: float
     complaint_rate: Any
     opens: int
     pace: Any
@@ -135,26 +137,28 @@ def log_likelihoods(world, habits, doors, seen, waits, least, most, out, days): 
         total = 0.0
         for d in range(n_days):
             volume = seen.sent[d]
+            load = volume * (1.0 - seen.stuck)
             tolerated = tolerated_today(world, i, memory[0], memory[1])
             room = tolerated * min(1.0, world[W_HOURLY_SHARE, i] * seen.burst)
             blocks = memory[1] < world[W_BLOCK_BELOW, i] or d < seen.opens
             kept = days[i, d]
             kept[:] = 0.0
             turned = 0.0
-            passes = volume
-            if blocks or queued >= 0.5 or volume > room or limiter[CLOSED_UNTIL] > d * n_slots:
+            passes = load
+            if blocks or queued >= 0.5 or load > room or limiter[CLOSED_UNTIL] > d * n_slots:
                 closes = doors[i, d] < world[W_PENALTY_CHANCE, i]
-                delivered, blocked, expired, turned = run_limiter(
-                    d, volume, tolerated, world[W_HOURLY_SHARE, i], world[W_REJECTION_COST, i],
+                delivered, blocked, expired, first_deferred = run_limiter(
+                    d, load, tolerated, world[W_HOURLY_SHARE, i], world[W_REJECTION_COST, i],
                     world[W_EXCESS_REJECTED, i], world[W_PENALTY_SLOTS, i], closes, blocks, seen.slot_seconds,
                     seen.pace, waits.wait_mean, waits.pause_slots, limiter, line, top, lives,
                 )  # fmt: skip
-                queued += volume - delivered - blocked - expired
+                turned = first_deferred + blocked
+                queued += load - delivered - blocked - expired
                 passes = delivered
                 kept[RAN] = 1.0
             else:
                 limiter[BUCKET] = -1.0  # full again by morning
-            kept[FREE] = volume - turned if turned > 0.0 else max(room, volume)
+            kept[FREE] = (load - turned if turned > 0.0 else max(room, load)) / (1.0 - seen.stuck)
             kept[PASSES] = passes
             kept[DOUBT] = reputation_deferral(memory[1])
             kept[ACTIVE] = active_days
@@ -218,9 +222,8 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         if seen.calm[d] or (math.isnan(seen.turned_away[d]) and not math.isnan(passed)):
             extra = 1.0 + seen.variance[d] + (_LATE * volume) ** 2
             if kept[RAN] > 0.0 and not seen.calm[d]:
-                passes = kept[PASSES] * (1.0 - never)
                 variance = extra + never * kept[PASSES]
-                fit, strange = _deliveries(passed, passes, trouble, habits[SPREAD], variance)
+                fit, strange = _deliveries(passed, kept[PASSES], trouble, habits[SPREAD], variance)
             else:  # of a calm day's limit the first attempts say all
                 fit, strange = _losses(volume, passed, never, extra, trouble)
             day, tail = day + fit, min(tail, strange)

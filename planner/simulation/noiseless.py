@@ -57,8 +57,8 @@ def run_limiter(  # type: ignore[no-untyped-def]
 
     Returns
     -------
-    delivered, blocked, expired, first_trouble : float, messages
-        `first_trouble` first attempts refused.
+    delivered, blocked, expired, first_deferred : float, messages
+        `first_deferred` first attempts deferred.
     """
     n_slots, length, n_attempts = pace.shape[0], top.shape[0], line.shape[1] // lives.shape[0]
     size = max(1.0, hourly_share * tolerated)
@@ -69,7 +69,7 @@ def run_limiter(  # type: ignore[no-untyped-def]
     used = 0.0
     refusals = 0.0
     before = 0.0
-    delivered = blocked = expired = first_trouble = 0.0
+    delivered = blocked = expired = first_deferred = 0.0
     start = d * n_slots
     at = start % length - 1
     for i in range(n_slots):
@@ -100,11 +100,10 @@ def run_limiter(  # type: ignore[no-untyped-def]
             over = 0.0
             if blocks:
                 blocked += total
-                first_trouble += first
             elif closed:
                 over = total
                 hurt = True
-                first_trouble += first
+                first_deferred += first
             elif total < _NEGLIGIBLE:
                 delivered += total
             else:
@@ -115,9 +114,9 @@ def run_limiter(  # type: ignore[no-untyped-def]
                 used = min(tolerated, used + passing + rejection_cost * over)
                 if over > 0.0:
                     refusals += over
-                    first_trouble += first * (over / total)
                     blocked += rejected_share * over
                     over *= 1.0 - rejected_share
+                    first_deferred += first * (over / total)
                     hurt = hurt or rejected_share < 1.0
             left = over / total if total > 0.0 else 0.0
             if left <= 0.0:
@@ -151,7 +150,7 @@ def run_limiter(  # type: ignore[no-untyped-def]
     limiter[BUCKET] = bucket
     limiter[CLOSED_UNTIL] = closed_until
     limiter[REST_UNTIL] = rest_until
-    return delivered, blocked, expired, first_trouble
+    return delivered, blocked, expired, first_deferred
 
 
 @inlined
