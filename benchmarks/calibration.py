@@ -91,7 +91,7 @@ def mailed(number: int, sender: wp.Sender = SENDER, days: int = DAYS) -> tuple[w
 
 
 def judged(
-    number: int, scenarios: int = 200, sender: wp.Sender = SENDER, days: int = DAYS, held_out: int = HELD_OUT
+    number: int, scenarios: int = 500, sender: wp.Sender = SENDER, days: int = DAYS, held_out: int = HELD_OUT
 ) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
     """Return ranks of the truth (providers, LOOKED_AT), quantiles at which held-out days fell, and diagnostics."""
     truth, forecast = mailed(number, sender, days)
@@ -198,7 +198,7 @@ def _kept(inside: np.ndarray, what: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=1000)
-    parser.add_argument("--scenarios", type=int, default=200)
+    parser.add_argument("--scenarios", type=int, default=500)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", type=Path, help="write ranks here as .npz, every hundred sets")
     options = parser.parse_args()
