@@ -62,7 +62,8 @@ class Calibration(Beliefs):
     learnt : (providers, parameters) float array, in [0, 1]
         Share of the prior's range, on its own scale, that is gone; 0 where nothing was learnt.
     effective_sample_sizes : (providers,) float array
-        How many independent scenarios the posterior is worth.
+        How many different scenarios the posterior is worth. Where most days were bad, two runs of the sampler differ
+        by more than as many independent ones would (docs/learning.md).
     spread : (providers, 3) float array
         How far the limit strays from day to day, as a factor less 1: 10, 50 and 90 % points.
     warnings : tuple of str
@@ -272,7 +273,7 @@ class Calibration(Beliefs):
         days = f"{most} day{'s' * (most != 1)} with mail"
         return (
             f"Learnt from {days} at {with_mail} of {len(self.providers)} providers; "
-            f"the {len(self)} scenarios are worth at least {rounded(self.effective_sample_size)} independent ones."
+            f"the {len(self)} scenarios are worth at least {rounded(self.effective_sample_size)} different ones."
         )
 
     def _sentences(self, most: int) -> Iterator[str]:

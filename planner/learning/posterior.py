@@ -80,7 +80,7 @@ class Particles(NamedTuple):
     """What may be true of one provider: n particles of equal weight.
 
     `scores` (n, N_SCORES) standard normals under the prior: strictness, every parameter's own, habits; `doors` (n,
-    days); `informed` whether anything was seen; `size` how many independent particles they are worth.
+    days); `informed` whether anything was seen; `size` how many different particles they are worth.
     """
 
     scores: Floats

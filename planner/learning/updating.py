@@ -237,7 +237,7 @@ def _warnings(
             )
         if sizes[p] < min(FEW, 0.2 * n_scenarios):
             texts.append(
-                f"{title}: only about {sizes[p]:.0f} independent scenarios explain what was seen. Ask for more "
+                f"{title}: only about {sizes[p]:.0f} different scenarios explain what was seen. Ask for more "
                 "scenarios, or widen the beliefs."
             )
         if evidence.unknown[p]:

@@ -235,7 +235,7 @@ def test_given_scenarios_are_weighted() -> None:
     assert (learnt.values == own.values).all()
     assert learnt.weights.sum() == pytest.approx(1.0)
     assert learnt.effective_sample_size < 100
-    assert any("independent scenarios" in text for text in learnt.warnings)
+    assert any("different scenarios" in text for text in learnt.warnings)
     assert learnt.weights.max() > 5 * own.weights[0]
 
 
