@@ -312,11 +312,13 @@ def table_of(rows: pd.DataFrame) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     found = by_strategy(rows)
+    worlds = rows.groupby("strategy").size()
     tables = found[~found.index.str.startswith(OURS)].sort_values("day").index
     for name in [*found.index[found.index.str.startswith(OURS)], *tables]:
         each = found.loc[name]
+        few = f" ({worlds[name]} of the worlds)" if worlds[name] < worlds.max() else ""
         lines.append(
-            f"| {name} | {each['day']:.1f} ± {each['day_error']:.1f} | {100 * each['never']:.0f} % "
+            f"| {name}{few} | {each['day']:.1f} ± {each['day_error']:.1f} | {100 * each['never']:.0f} % "
             f"| {each['wrong']:.2f} ± {each['wrong_error']:.2f} | {each['lost']:.2f} ± {each['lost_error']:.2f} % |"
         )
     return lines

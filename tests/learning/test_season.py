@@ -75,6 +75,16 @@ def test_a_promise_that_is_not_kept_is_told() -> None:
     assert [holds for holds, _ in season.promises(rows(weekly=21.0))] == [False, True, False]
 
 
+def test_a_strategy_that_met_fewer_worlds_says_so() -> None:
+    rows = pd.DataFrame(
+        {"strategy": name, "day": 9.0 + number, "never": False, "wrong": 0, "lost": 0.1}
+        for name, worlds in (("ours, balanced: fixed", 5), ("ours, balanced: daily", 3), ("table: onesignal", 5))
+        for number in range(worlds)
+    )
+    shown = [line.split("|")[1].strip() for line in season.table_of(rows)[2:]]
+    assert shown == ["ours, balanced: fixed", "ours, balanced: daily (3 of the worlds)", "table: onesignal"]
+
+
 def test_a_table_is_the_share_of_the_whole_mail() -> None:
     whole = wp.published("onesignal", season.WHOLE, season.HORIZON)
     parts = [season.table("onesignal", name).total[0] for name in season.WHOLE.provider_names]
