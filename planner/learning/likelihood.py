@@ -64,13 +64,13 @@ _RETRIES_ONLY = 0.1
 class Seen(NamedTuple):
     """What one provider did, D days; NaN where it is not known.
 
-    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and all blocks) (D,) messages; `verdict` (D,) as
-    `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the provider's
-    own; `variance` (D,) messages², how far `bounced` strays where nobody counted; `ways` (D,) log of how many ways
-    there are to turn away as many; `calm` (D,) whether first attempts went well and the deliveries tell of stuck
-    mailboxes besides; `stuck` share of the mail that never passes and so never meets the limit; `complaint_rate` (D,);
-    `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see `evidence.burst_hours`;
-    `window_hours`, `slot_seconds`.
+    `sent`, `delivered`, `bounced`, `turned_away` (first attempts deferred, and all blocks) (D,) messages; `verdict`
+    (D,) as `CLEAN`; `noisy` (D,) share of the attempts that were deferred by greylisting, noise and trouble of the
+    provider's own; `variance` (D,) messages², how far `bounced` strays where nobody counted; `ways` (D,) log of how
+    many ways there are to turn away as many; `calm` (D,) whether first attempts went well and the deliveries tell
+    of stuck mailboxes besides; `stuck` share of the mail that never passes and so never meets the limit;
+    `complaint_rate` (D,); `opens` first day on which mail is taken; `pace` (slots,) cumulative; `burst` see
+    `evidence.burst_hours`; `window_hours`, `slot_seconds`.
     """
 
     sent: Any
