@@ -297,7 +297,8 @@ def promises(rows: pd.DataFrame) -> Iterator[tuple[bool, str]]:
             apart = differences(rows, f"{said(risk)}: {name}", f"{said(risk)}: fixed")
             # what chance alone would give in one of forty cases is no delay
             holds = all(mean <= CHANCE * error + 1e-9 for mean, error in (apart["day"], apart["wrong"]))
-            yield holds, f"{said(risk)}, {name}: {_apart(apart)}"
+            worlds = int((rows["strategy"] == f"{said(risk)}: {name}").sum())
+            yield holds, f"{said(risk)}, {name}, {worlds} worlds: {_apart(apart)}"
 
 
 def _apart(apart: dict[str, tuple[float, float]]) -> str:
