@@ -21,7 +21,11 @@ from planner.observing.rows import COLUMNS, MAX_COUNT, RANGE
 from planner.observing.words import without_names
 from planner.vocabulary import whole
 
-_TOTAL = {"total", "totals", "sum", "summe", "all", "allproviders", "grandtotal", "overall"}
+_TOTAL = {
+    "total", "totals", "sum", "summe", "gesamt", "insgesamt", "gesamtsumme", "somme", "totaux", "all", "allproviders",
+    "grandtotal", "overall",
+}  # fmt: skip
+_NOT_KNOWN = {"n/a", "#n/a", "na", "nan", "null", "?"}
 _REST = {
     "other",
     "others",
@@ -201,8 +205,17 @@ def _rows(grid: Grid, head: Head, notes: list[str]) -> list[int]:
         if words & _TOTAL:
             notes.append(f"Row {number + 1} is a total; it was left out.")
             continue
+        _check_width(cells, head, number)
         rows.append(number)
     return rows
+
+
+def _check_width(cells: Sequence[Any], head: Head, number: int) -> None:
+    """Refuse a row of text with numbers beyond the headings: its commas part thousands, and every count is another."""
+    beyond = cells[max(head.titles) + 1 :]
+    if any(isinstance(cell, str) and cell.strip().isdigit() for cell in beyond):
+        text = f"Row {number + 1} goes on beyond the last heading ('{head.titles[max(head.titles)]}')."
+        raise InputError(f"{text} Do its commas part thousands? Leave them out: 12000.", field="columns")
 
 
 def _cell(grid: Grid, head: Head, number: int, name: str) -> Any:
@@ -366,7 +379,9 @@ def _counts(grid: Grid, head: Head, rows: Sequence[int], notes: list[str]) -> li
     for name, c in head.places.items():
         if name not in COLUMNS:
             continue
-        at = [n for n, number in enumerate(rows) if grid.rows[number][c] is not None]
+        at = [n for n, number in enumerate(rows) if not _is_unknown(grid.rows[number][c])]
+        if blank := {str(cell) for number in rows if (cell := grid.rows[number][c]) is not None and _is_unknown(cell)}:
+            notes.append(f"{head.titles[c]}: '{min(blank)}' was read as not known, and not as 0.")
         cells = [grid.rows[rows[n]][c] for n in at]
         place = _place(grid, head, [rows[n] for n in at], c)
         _check_no_shares(cells, place)
@@ -378,6 +393,10 @@ def _counts(grid: Grid, head: Head, rows: Sequence[int], notes: list[str]) -> li
                 raise InputError(f"{place(k)} is {shown(cells[k])}, not a count.{share} {RANGE}", field=name)
             lines[n][name] = value
     return lines
+
+
+def _is_unknown(cell: object) -> bool:
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in _NOT_KNOWN)
 
 
 def _place(grid: Grid, head: Head, numbers_: Sequence[int], c: int) -> Callable[[int], str]:

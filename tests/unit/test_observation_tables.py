@@ -39,6 +39,7 @@ def has(seen, *words):
         "My warmup\n\nDay\tISP\tVolume\tAccepted\n11/25/2026\tGoogle\t1,200\t1,187\n11/26/2026\tGoogle\t1,500\t1,500\n",
         "Delivered,Sent,Date,Domain\n1187,1200,25 Nov 2026,gmail.com\n1500,1500,26 Nov 2026,@googlemail.com\n",
         "date,provider,sent,delivered\n26/11/2026,gmail,1 500,1 500\n25/11/2026,gmail,1 200,1 187\n",
+        "Date;FAI;Envoyés;Délivrés\n25/11/2026;Gmail;1 200;1 187\n26/11/2026;Gmail;1 500;1 500\nTotal;;2 700;2 687\n",
     ],
 )
 def test_the_same_table_in_many_hands(text):
@@ -129,6 +130,17 @@ def test_totals_and_titles_are_left_out_and_told():
     assert has(seen, "Row 4 holds no counts")
 
 
+def test_a_mark_for_no_number_is_not_known_and_not_0():
+    seen = read("date,provider,sent,delivered,complaints\n2026-11-25,gmail,10,9,n/a\n2026-11-26,gmail,12,12,0\n")
+    assert_array_equal(seen.complaints, [[np.nan, 0]])
+    assert has(seen, "complaints: 'n/a' was read as not known, and not as 0")
+
+
+def test_a_remark_beyond_the_headings_is_no_number():
+    seen = read("date,provider,sent\n2026-11-25,gmail,10,the first day\n2026-11-26,gmail,12,\n")
+    assert_array_equal(seen.sent, [[10, 12]])
+
+
 def test_provider_and_day_can_be_given():
     seen = read("sent,delivered,complaints\n10,9,1\n", provider="Gmail", day=date(2026, 11, 25))
     assert seen.providers == ("gmail",)
@@ -162,6 +174,11 @@ def test_a_mapping_names_what_the_catalogue_does_not():
         ("date,provider,sent\n2026-11-25,gmail,five\n", r"Cell C2 \(sent\) is 'five', not a number"),
         ("date,provider,sent,sent\n2026-11-25,gmail,5,6\n", "Two columns are called 'sent'"),
         ("date,provider,sent\n2026-11-25,Total,5\n", "0 rows"),
+        (
+            "date,provider,sent,delivered\n2026-11-25,gmail,1,200,1,187\n",
+            "Row 2 goes on beyond .* commas part thousands",
+        ),
+        ("date,provider,sent,delivered\n2026-11-25,gmail,1200,1,187\n", r"beyond the last heading \('delivered'\)"),
     ],
 )
 def test_refusals_name_the_cell(text, said):
