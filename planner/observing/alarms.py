@@ -238,7 +238,8 @@ class Alarms(Sequence[Alarm]):
             again = alarm.measure in said
             said.add(alarm.measure)
             if again and not alarm.certain:
-                yield f"- Watch. The same lies above {percent(alarm.limit)} too, which chance may explain."
+                limit = f"{whole(alarm.limit)} days" if alarm.measure == "idle_days" else percent(alarm.limit)
+                yield f"- Watch. The same lies above {limit} too, which chance may explain."
                 continue
             yield f"- {'Over. ' if alarm.over else '' if alarm.certain else 'Watch. '}{alarm.evidence()}."
             if alarm.over:

@@ -154,6 +154,15 @@ def _undelivered(seen: Observations, p: int) -> Trials:
     return np.maximum(seen.sent[p] - seen.delivered[p], 0.0), seen.sent[p], "messages sent"
 
 
+def _left_over(seen: Observations, p: int) -> Trials:
+    """Where nobody counts deferrals, mail that is neither delivered nor given up has been deferred."""
+    return np.maximum(seen.sent[p] - _ended(seen, p), 0.0), seen.sent[p], "messages sent, not delivered that day"
+
+
+def _ended(seen: Observations, p: int) -> Floats:
+    return np.asarray(seen.delivered[p] + np.nan_to_num(seen.hard_bounced[p]) + np.nan_to_num(seen.blocked[p]))
+
+
 def _own_deferrals(seen: Observations, p: int) -> Trials:
     return _per_message(seen, p, seen.deferred_by_cause[p][:, _OURS].sum(axis=1))
 
@@ -172,7 +181,7 @@ def _reputation(seen: Observations, p: int) -> Trials:
 
 def _per_message(seen: Observations, p: int, deferred: Floats) -> Trials:
     """Scale attempts down to messages: the tries of one message are no independent witnesses."""
-    attempts = seen.attempts[p]
+    attempts = np.where(np.isnan(seen.attempts[p]), _ended(seen, p) + seen.deferred[p], seen.attempts[p])
     messages = np.where(seen.sent[p] > 0, np.fmin(attempts, seen.sent[p]), attempts)
     tries = np.where(messages > 0, attempts / np.where(messages > 0, messages, 1.0), 1.0)
     what = "messages, each with all its attempts" if (tries > 1.0).any() else "attempts"
@@ -186,6 +195,6 @@ _TRIALS: dict[Measure, tuple[Callable[[Observations, int], Trials], ...]] = {
     "bounce_rate": (_bounces, _bounces_alone),
     "block_rate": (_blocks,),
     "undelivered_share": (_undelivered,),
-    "deferral_share": (_own_deferrals, _first_deferrals, _deferrals),
+    "deferral_share": (_own_deferrals, _first_deferrals, _deferrals, _left_over),
     "reputation_share": (_reputation,),
 }

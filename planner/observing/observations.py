@@ -384,11 +384,12 @@ class Observations:
 
     def summary(self) -> str:
         """Say what was seen, provider by provider, and what could not be read."""
-        if not self.days:
-            return f"Nothing observed yet of {len(self.providers)} providers."
-        span = dates_text(self.days[0], self.days[-1])
-        lines = [f"{span}: {len(self.days)} day{'s' * (len(self.days) != 1)}."]
-        for row in self.totals().itertuples(index=False):
+        if self.days:
+            span = dates_text(self.days[0], self.days[-1])
+            lines = [f"{span}: {len(self.days)} day{'s' * (len(self.days) != 1)}."]
+        else:
+            lines = [f"Nothing observed yet of {len(self.providers)} providers."]
+        for row in self.totals().itertuples(index=False) if self.days else ():
             known = [(name, getattr(row, name)) for name in MEASURES]
             parts = [f"{name.replace('_', ' ')} {whole(n)}" for name, n in known if n == n]
             lines.append(f"{catalogue().title(str(row.provider))}: {', '.join(parts) or 'nothing known'}.")

@@ -46,6 +46,7 @@ _LABELS = {
     "sendingip", "ipaddress", "server", "host", "stream",
 }  # fmt: skip
 _SHOWN = 5
+_AT = ("@", "＠", "%40", "=40", "&#64;")
 
 Key = tuple[str, date]
 
@@ -100,7 +101,8 @@ def read_observations(
         sheets, notes = grids(content, file)
         table = _read(sheets, _Names(mapping or {}), provider, day)
     except InputError as error:
-        text = without_names(error.message) if "@" in error.message else error.message
+        text = without_names(error.message) if any(at in error.message for at in _AT) else error.message
+        file = without_names(file) if file else file
         raise InputError(text, file=file, line=error.line, field=error.field) from None
     seen = Observations.from_cells(table.cells, notes=[*notes, *table.notes])
     problems = tuple(Problem(file or "", 0, text) for text in seen.doubts(today=now))

@@ -7,7 +7,7 @@ import re
 MAX_TEXT = 300
 _MOST_READ = 4 * MAX_TEXT
 
-_AT = r"(?:@|%40|=40|&#64;)"
+_AT = r"(?:@|＠|%40|=40|&#64;)"
 _PART = r"[^\s@<>\",;()\[\]]"  # also of VERP senders, which put one address into another: bounce-ann=example.org@…
 _LOCAL = re.compile(rf"{_PART}+?{_AT}|\"[^\"]*\"{_AT}")
 _CUT = re.compile(rf"{_PART}*$")

@@ -232,8 +232,22 @@ def test_what_cannot_be_judged_is_said():
     found = judged(gmail(sent=[100], delivered=[99]))
     assert set(found.unknown) == {"gmail"}
     assert "complaints" in found.unknown["gmail"]
-    assert "Gmail: complaints, hard bounces, deferrals" in found.summary()
+    assert "Gmail: complaints, hard bounces" in found.summary()
+    assert "deferrals" not in found.unknown["gmail"]  # what is neither delivered nor given up has been deferred
     assert "Nothing was observed of yahoo" in found.summary()
+
+
+def test_mail_that_is_not_delivered_holds_where_nobody_counts_deferrals():
+    found = judged(gmail(sent=[500], delivered=[40]))
+    assert found.verdict("gmail") in ("hold", "step_back", "stop")
+    assert "460 of 500 messages sent, not delivered that day" in found.summary()
+    assert judged(gmail(sent=[500], delivered=[480])).verdict("gmail") == "go_on"
+
+
+def test_deferrals_are_judged_without_a_count_of_attempts():
+    found = judged(gmail(sent=[500], delivered=[3], deferred=[4800]))
+    assert found.verdict("gmail") in ("hold", "step_back", "stop")
+    assert judged(gmail(sent=[500], delivered=[495], deferred=[9])).verdict("gmail") == "go_on"
 
 
 def test_nothing_observed_is_refused():

@@ -387,11 +387,19 @@ def test_words_are_written_as_they_are_compared():
         f"date,provider,sent,{CANARY}@gmail.com\n2026-11-25,gmail,1,2\n",
         f"date,provider,sent,campaign\n2026-11-25,gmail,1,{CANARY}@gmail.com\n",
         f"date,provider,sent\n2026-11-25,gmail,1\n{CANARY}@gmail.com,,\n",
+        f"date,provider,sent\n2026-11-25,{CANARY}%40gmail.com,1\n",
+        f"date,provider,sent\n2026-11-25,gmail,{CANARY}\uff20gmail.com\n",
         f"date,provider,blocks,bounces,deferred,delivered\n2026-11-25,from {CANARY}@gmail.com,1,1,1,1\n",
     ],
 )
 def test_addresses_in_a_table_go_nowhere(text):
     assert CANARY not in said_of(text)
+
+
+def test_an_address_in_a_file_s_name_goes_nowhere():
+    with pytest.raises(InputError) as caught:
+        read("date,provider,sent\n2026-11-25,gmail,five\n", name=f"{CANARY}@gmail.com.csv")
+    assert CANARY not in str(caught.value)
 
 
 def said_of(text):

@@ -689,6 +689,34 @@ def test_a_provider_s_keys_stay_in_a_wording() -> None:
     assert Replies().wording(text) == "421 4.7.0 [TSS04] S3150 RP-001 OFR005_104 HL:ICC G28 IB007 from by"
 
 
+def test_what_was_wrong_is_said_where_nothing_was_counted() -> None:
+    inbound = "Nov 25 08:00:00 mx postfix/smtpd[1]: 4ABCDEF123: client=unknown[192.0.2.1]\n"
+    cut_off = "Nov 25 08:00:01 mx postfix/smtp[1]: 4ABCDEF124: to=<a@gmail.com>, rel\n"
+    said = read(inbound + cut_off, year=2026).summary()
+    assert said.startswith("Nothing observed yet")
+    assert "Read as Postfix" in said
+    assert "cut off or damaged: 1, first in line 2" in said
+
+
+def test_a_domain_that_nobody_finds_is_nothing_that_authentication_mends() -> None:
+    line = (
+        "Nov 25 08:00:00 mx postfix/smtp[1]: 4ABCDEF123: to=<a@gone.example>, relay=none, delay=9, delays=9/0/0/0, "
+        "dsn=4.4.3, status=deferred (Host or domain name not found. Name service error for name=gone.example type=MX: "
+        "Host not found, try again)\n"
+    )
+    found = counts(read(line, year=2026), "other")
+    assert found["deferred_system"] == 1
+    assert found["deferred_authentication"] == 0
+
+
+def test_what_qmail_adds_to_a_reply_is_not_the_host_s() -> None:
+    stamp = "2026-11-25 08:21:02.123456 "
+    said = "192.0.2.33_does_not_like_recipient./Remote_host_said:_550_5.1.1_User_unknown/Giving_up_on_192.0.2.33./"
+    text = f"{stamp}starting delivery 4: msg 503 to remote b@hotmail.com\n{stamp}delivery 4: failure: {said}\n"
+    found = counts(read(text), "microsoft")
+    assert (found["hard_bounced"], found["blocked"]) == (1, 0)
+
+
 # --- nobody's name
 
 

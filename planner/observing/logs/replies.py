@@ -123,6 +123,8 @@ class Replies:
             return _finally(one, cause)
         if cause is None or cause is ReplyCause.UNKNOWN_RECIPIENT:  # the latter with a 4xx: it will say so to the end
             return put_off(Cause.SYSTEM if cause is None else Cause.STUCK)
+        if cause is ReplyCause.DNS and one.speaker is not Speaker.SERVER:  # a recipient's domain that nobody finds
+            return put_off(Cause.SYSTEM)
         return put_off(asked.book.advice[cause].simulated or Cause.SYSTEM)
 
 

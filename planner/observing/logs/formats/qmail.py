@@ -130,6 +130,7 @@ class Reader(Base):
 
 def _words(text: bytes) -> list[str]:
     """What the host said; qmail writes underscores for spaces and slashes for line ends."""
-    words = text.partition(_OVER)[0].decode("utf-8", "replace").replace("_", " ").strip("/ ")
+    words = text.partition(_OVER)[0].decode("utf-8", "replace").replace("_", " ")
+    words = words.partition("/Giving up on ")[0].strip("/ ")  # qmail's own, after whatever the host said
     said = _SAID.search(words)
     return (said[1].replace("/", " ") if said else words).split()
