@@ -18,7 +18,7 @@ from planner.inputs.spreadsheet import Grid, grids, read_bytes
 from planner.observing.headings import Head, find_head, vocabulary
 from planner.observing.observations import Observations, Problem
 from planner.observing.rows import COLUMNS, MAX_COUNT, RANGE
-from planner.observing.words import without_names
+from planner.observing.words import may_name, without_names
 from planner.vocabulary import whole
 
 _TOTAL = {
@@ -46,7 +46,6 @@ _LABELS = {
     "sendingip", "ipaddress", "server", "host", "stream",
 }  # fmt: skip
 _SHOWN = 5
-_AT = ("@", "＠", "%40", "=40", "&#64;")
 
 Key = tuple[str, date]
 
@@ -101,7 +100,7 @@ def read_observations(
         sheets, notes = grids(content, file)
         table = _read(sheets, _Names(mapping or {}), provider, day)
     except InputError as error:
-        text = without_names(error.message) if any(at in error.message for at in _AT) else error.message
+        text = without_names(error.message) if may_name(error.message) else error.message
         file = without_names(file) if file else file
         raise InputError(text, file=file, line=error.line, field=error.field) from None
     seen = Observations.from_cells(table.cells, notes=[*notes, *table.notes])

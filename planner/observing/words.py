@@ -14,6 +14,11 @@ _CUT = re.compile(rf"{_PART}*$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
+def may_name(text: str) -> bool:
+    """Tell whether a text has an @, in any of the ways that people write it."""
+    return re.search(_AT, text) is not None
+
+
 def without_names(text: str) -> str:
     r"""Drop what stands before each @, control characters, and what goes beyond 300 characters.
 
