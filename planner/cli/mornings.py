@@ -301,10 +301,13 @@ def _read(
             continue
         try:
             logs.append(wp.read_log(path, sender, format=log_format, year=year, progress=tell))
-        except wp.InputError:
-            if log_format is not None or suffix not in _TABLES or not path.is_file():
+        except wp.InputError as no_log:
+            if suffix not in _TABLES or not path.is_file():
                 raise
-            tables.append(wp.read_observations(path, provider=provider, day=day))  # no format of a log fits it
+            try:
+                tables.append(wp.read_observations(path, provider=provider, day=day))
+            except wp.InputError as no_table:
+                raise (no_table if log_format is None else no_log) from None
     seen = reduce(wp.Observations.add, logs) if logs else tables.pop(0)
     return reduce(wp.Observations.merge, tables, seen)
 

@@ -52,6 +52,8 @@ class Alarm:
     action : Verdict
         What the rule asks for.
     days : int
+    restart : float, in (0, 1]
+        At most this share of the last day's messages when it goes on: 1 to hold, after a stop as its rule says.
     until : date
         First day on which to look whether it is lifted: a stop counts from the last day with mail, the others last
         until the next day with mail at least.
@@ -78,6 +80,7 @@ class Alarm:
     window_days: int | None
     action: Verdict
     days: int
+    restart: float
     until: date
     advice: str
     lift: str
@@ -193,6 +196,10 @@ class Alarms(Sequence[Alarm]):
         verdict = self.verdict(provider)
         days = [alarm.until for alarm in self.of(provider) if alarm.certain and alarm.asks == verdict]
         return max(days, default=None)
+
+    def restart(self, provider: str) -> float:
+        """Share of the last day's messages to step back to, or to start again with after a stop, in (0, 1]."""
+        return min((alarm.restart for alarm in self.of(provider) if alarm.certain), default=1.0)
 
     def _check(self, provider: str) -> None:
         if provider not in self.providers:

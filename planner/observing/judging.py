@@ -24,6 +24,8 @@ LEVEL = 0.05
 """Chance of any false alarm in a morning, if every true rate lay at its limit."""
 
 STALE_DAYS = 2
+_RESTART = {Verdict.HOLD: 1.0, Verdict.STEP_BACK: 0.5, Verdict.STOP: 0.5}
+"""Share of the last day's messages that is left, where a rule does not say."""
 
 
 def alarms(
@@ -148,6 +150,7 @@ def _alarm(
         window_days=rule.window_days,
         action=rule.action,
         days=rule.days,
+        restart=_RESTART[rule.action] if rule.restart is None else rule.restart,
         until=max(until, today + timedelta(days=1)),
         advice=rule.advice,
         lift=rule.lift,

@@ -62,8 +62,8 @@ class Evidence:
 
     @property
     def share(self) -> float:
-        """Events by trials."""
-        return self.count / self.of
+        """Events by trials; 0 where there were none to judge."""
+        return self.count / self.of if self.of else 0.0
 
 
 def lower_bound(count: float, of: float, level: float) -> float:
@@ -82,7 +82,7 @@ def lower_bound(count: float, of: float, level: float) -> float:
 def evidence(
     seen: Observations, provider: str, measure: Measure, today: date, days: int | None, sends: int | None
 ) -> Evidence | None:
-    """Count what a rule asks for; None where nothing of it is known.
+    """Count what a rule asks for; of nothing where no mail was sent, None where nothing of it is known.
 
     Parameters
     ----------
@@ -93,6 +93,7 @@ def evidence(
     """
     p = seen.providers.index(provider)
     inside = _window(seen, p, today, days, sends)
+    quiet = None
     for trials in _TRIALS[measure]:
         events, among, what = trials(seen, p)
         known = inside & ~np.isnan(events) & ~np.isnan(among)
@@ -100,7 +101,9 @@ def evidence(
         if of > 0:
             at = np.flatnonzero(known & (among > 0))
             return Evidence(min(float(events[known].sum()), of), of, what, seen.days[at[0]], seen.days[at[-1]])
-    return None
+        if known.any() and not np.nan_to_num(seen.sent[p, inside]).any():
+            quiet = Evidence(0.0, 0.0, what, today, today)
+    return quiet
 
 
 def idle_days(seen: Observations, provider: str, today: date) -> tuple[int, date, bool] | None:

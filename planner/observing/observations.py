@@ -388,7 +388,8 @@ class Observations:
             span = dates_text(self.days[0], self.days[-1])
             lines = [f"{span}: {len(self.days)} day{'s' * (len(self.days) != 1)}."]
         else:
-            lines = [f"Nothing observed yet of {len(self.providers)} providers."]
+            n_providers = len(self.providers)
+            lines = [f"Nothing observed yet of {n_providers} provider{'s' * (n_providers != 1)}."]
         for row in self.totals().itertuples(index=False) if self.days else ():
             known = [(name, getattr(row, name)) for name in MEASURES]
             parts = [f"{name.replace('_', ' ')} {whole(n)}" for name, n in known if n == n]

@@ -53,6 +53,10 @@ def is_id(name: object) -> bool:
 
 def cells_of(frame: pd.DataFrame) -> Cells:
     """Read a table as `Observations.from_frame` does: counts by provider and day, without those not known."""
+    if not hasattr(frame, "columns"):
+        raise InputError(
+            f"A table is a pandas DataFrame, not {type(frame).__name__}. For a file: `wp.read_observations(path)`."
+        )
     _check_columns([str(column) for column in frame.columns])
     if not 0 < len(frame) <= MAX_ROWS:
         raise InputError(f"The table has {whole(len(frame))} rows. Give 1 to {whole(MAX_ROWS)}.")

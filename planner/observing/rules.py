@@ -51,6 +51,13 @@ class Rule(Checked):
     days: Whole = Field(
         ge=1, le=90, title="For how long", description="Days that the action lasts.", json_schema_extra={"unit": "days"}
     )
+    restart: Number | None = Field(
+        None,
+        gt=0,
+        le=1,
+        title="Start again with",
+        description="After a stop: at most this share of the messages of the last day with mail; half, if left out.",
+    )
     advice: Sentence = Field(title="Advice", description="What to do, in words.")
     lift: Sentence = Field(title="What lifts it", description="When to go on.")
     source: str = Field("", title="Source", description="Where it is published; that of the set, if empty.")
@@ -68,6 +75,8 @@ class Rule(Checked):
             raise refusal(f"limit is {self.limit:g}, but a share is below 1. Write 0.02 for 2 %.", "limit")
         if self.action == Verdict.GO_ON:
             raise refusal("go_on is no alarm. Write hold, step_back or stop.", "action")
+        if self.restart is not None and self.action != Verdict.STOP:
+            raise refusal("restart is what a stop ends with. Drop it, or write action: stop.", "restart")
         strange = next((name for name in self.ours if name not in type(self).model_fields), None)
         if strange is not None:
             raise refusal(unknown("field", strange, type(self).model_fields), "ours")

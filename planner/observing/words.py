@@ -9,7 +9,7 @@ _MOST_READ = 4 * MAX_TEXT
 
 _AT = r"(?:@|＠|%40|=40|&#64;)"
 _PART = r"[^\s@<>\",;()\[\]]"  # also of VERP senders, which put one address into another: bounce-ann=example.org@…
-_LOCAL = re.compile(rf"{_PART}+?{_AT}|\"[^\"]*\"{_AT}")
+_LOCAL = re.compile(rf"{_PART}+?\s{{0,3}}{_AT}|\"[^\"]*\"{_AT}")
 _CUT = re.compile(rf"{_PART}*$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from planner.learning.updating import calibrate as learn
+from planner.observing.alarms import percent
 from planner.observing.judging import alarms as judge
 from planner.optimizer.planning import Progress, longest, optimize
 from planner.season.lookups import look_ups
 from planner.season.report import Morning, Today, nearest_day
 from planner.simulation.seen import seen_days
-from planner.vocabulary import HALF, Verdict, short_day, whole
+from planner.vocabulary import HALF, Verdict, dates_text, short_day, whole
 
 if TYPE_CHECKING:
     from planner.inputs.schedule import Schedule
@@ -34,6 +35,7 @@ Last = dict[str, tuple[date, int]]
 _VERDICTS = "verdicts"
 """Option of a plan: cells that are decided by verdicts, dates by provider."""
 
+_SHARES = {0.5: "Half", 0.25: "A quarter"}
 _LOOKED_AHEAD = 60
 _HALF_WAY = 0.5
 """Share of the work that learning takes; planning takes the rest."""
@@ -50,8 +52,9 @@ def morning(
     """Say what to do today: the verdict on each provider, today's volumes, a plan for the days left, and why.
 
     Held is the volume of a provider's last day with mail; stepping back sends half of it; a stop sends nothing until
-    its days are over. Never is more sent than planned. Such volumes are decided, and the days after them planned
-    around them.
+    its days are over, and then at most the share of it that the rule starts again with. Never is more sent than
+    planned. Such volumes are decided, and the days after them planned around them. Days before today of which nothing
+    is known are taken to have been mailed as the plan in force says; without one, to have had no mail.
 
     Parameters
     ----------
@@ -88,13 +91,15 @@ def morning(
         believed = _learnt(season.sender, seen, before, lambda share: tell(_HALF_WAY * share, "Learning"))
     last = _last_days(seen)
     caps = _caps(season.sender, found, last, day)
+    unseen = _unseen(season.sender, seen, day)
     if before is not None and not replan:
         plan = wished = before
     else:
         start = _HALF_WAY if believed is not None else 0.0
         rest = partial(_later, tell, start)
-        wished, plan = _replanned(season, before, seen, believed, caps, day, rest)
-    cells = _cut(plan.schedule, caps)
+        taken = _taken_for(season.sender, before, unseen)
+        wished, plan = _replanned(season, before, seen, believed, caps, taken, day, rest)
+    cells = _cut(plan.schedule, caps, day)
     schedule = plan.with_cells(cells) if cells else plan.schedule
     return Morning(
         season.name,
@@ -107,6 +112,7 @@ def morning(
         believed,
         () if found is None else tuple(look_ups(found, season.rules)),
         tuple(dict.fromkeys(_doubts(season.sender, seen, found, believed, day))),
+        _unseen_said(unseen, before, day),
     )
 
 
@@ -130,46 +136,47 @@ def _replanned(
     seen: Observations,
     believed: Calibration | None,
     caps: Cells,
+    taken: Cells,
     day: date,
     tell: Progress,
 ) -> tuple[Plan, Plan]:
-    """Return what would be planned without verdicts that only lower today's volume, and with all of them.
+    """Return what would be planned without verdicts that only lower a day's volume, and with all of them.
 
-    A stop is decided at once. Whether holding or stepping back takes anything away shows when the days left are
-    planned; only then are they planned again around it.
+    A stop is decided at once. Whether holding, stepping back or starting again with less takes anything away shows
+    when the days left are planned; only then are they planned again around it.
     """
     asked = _asked(season.sender, before, believed)
     observed = seen if seen.days else None
     last = season.sender.start + timedelta(days=longest(season.sender, seen_days(season.sender, observed)) - 1)
     by_hand = _by_hand(season.sender, before, day, last)
-    stops = {
-        name: {d: n for d, n in days.items() if d <= last} for name, days in caps.items() if not any(days.values())
-    }
-    twice = caps.keys() > stops.keys()
+    stops = {name: {d: n for d, n in days.items() if n == 0 and d <= last} for name, days in caps.items()}
+    past = {name: {d: n for d, n in days.items() if d <= last} for name, days in taken.items()}
+    decided = {name: days for name, days in _joined(past, stops).items() if days}
+    twice = any(any(days.values()) for days in caps.values())
     share_of_first = 0.5 if twice else 1.0
     first = optimize(
         season.sender,
         observed=observed,
-        fixed=_joined(by_hand, stops),
+        fixed=_joined(by_hand, decided),
         progress=lambda share, text: tell(share_of_first * share, text),
         **asked,
     )
-    cells = _cut(first.schedule, caps)
+    cells = _cut(first.schedule, caps, day)
     if not cells:
-        return first, _marked(first, stops)
+        return first, _marked(first, decided)
     asked["retry"] = first.retry  # the search for it is the longest part
     again = optimize(
         season.sender,
         observed=observed,
-        fixed=_joined(by_hand, stops, cells),
+        fixed=_joined(by_hand, decided, cells),
         progress=partial(_later, tell, share_of_first),
         **asked,
     )
-    return first, _marked(again, _joined(stops, cells))
+    return first, _marked(again, _joined(decided, cells))
 
 
 def _marked(plan: Plan, cells: Cells) -> Plan:
-    """Note which decided cells are a verdict's: tomorrow they are decided anew."""
+    """Note which decided cells nobody decided by hand: tomorrow they are decided anew."""
     if not cells:
         return plan
     noted = {name: [d.isoformat() for d in days] for name, days in cells.items()}
@@ -206,6 +213,38 @@ def _by_hand(sender: Sender, before: Plan | None, day: date, last: date) -> Cell
     return {name: days for name, days in cells.items() if days}
 
 
+def _unseen(sender: Sender, seen: Observations, day: date) -> list[date]:
+    """Return the days before today, after the last with a count, of which nothing is known."""
+    days = seen_days(sender, seen if seen.days else None)
+    first = 0 if days is None else len(days)
+    return [sender.start + timedelta(days=d) for d in range(first, (day - sender.start).days)]
+
+
+def _taken_for(sender: Sender, before: Plan | None, unseen: list[date]) -> Cells:
+    """Return what is taken to have been sent on days of which nothing is known."""
+    if not unseen:
+        return {}
+    first = (unseen[0] - sender.start).days
+    takes = sender.demand(first + len(unseen))[:, first:] > 0
+    return {
+        name: {
+            d: _volume(before.schedule, name, d) if before is not None and takes[p, i] else 0
+            for i, d in enumerate(unseen)
+        }
+        for p, name in enumerate(sender.provider_names)
+    }
+
+
+def _unseen_said(unseen: list[date], before: Plan | None, day: date) -> str:
+    if not unseen:
+        return ""
+    how = "without mail" if before is None else "mailed as planned"
+    return (
+        f"Nothing is known of {dates_text(unseen[0], unseen[-1], since=day)}: taken for {how}. "
+        "Bring in what was sent, and plan again."
+    )
+
+
 def _joined(*many: Mapping[str, Mapping[date, int]]) -> Cells:
     """Lay cells over each other; the smaller volume counts."""
     joined: Cells = {}
@@ -232,16 +271,21 @@ def _last_days(seen: Observations) -> Last:
 
 
 def _caps(sender: Sender, found: Alarms | None, last: Last, day: date) -> Cells:
-    """Return what verdicts allow at most: on the days of a stop nothing, else on the next day that takes mail."""
+    """Return what verdicts allow at most: on the days of a stop nothing, else and after it on the next mail day."""
     caps: Cells = {}
     for name in sender.provider_names:
         verdict = _verdict(found, name)
-        if verdict == Verdict.STOP and found is not None:
+        if verdict == Verdict.GO_ON or found is None:
+            continue
+        sent = last[name][1] if name in last else None
+        again = None if sent is None else int(sent * found.restart(name))
+        if verdict == Verdict.STOP:
             until = found.until(name) or day + timedelta(days=1)
             caps[name] = {day + timedelta(days=d): 0 for d in range((until - day).days)}
-        elif verdict != Verdict.GO_ON and name in last:
-            sent = last[name][1]
-            caps[name] = {_next_day(sender, name, day): sent if verdict == Verdict.HOLD else sent // 2}
+            if again is not None:
+                caps[name][_next_day(sender, name, until)] = again
+        elif sent is not None and again is not None:
+            caps[name] = {_next_day(sender, name, day): sent if verdict == Verdict.HOLD else again}
     return caps
 
 
@@ -256,14 +300,17 @@ def _next_day(sender: Sender, name: str, day: date) -> date:
     return day + timedelta(days=int(np.argmax(takes))) if takes.any() else day
 
 
-def _cut(schedule: Schedule, caps: Cells) -> Cells:
-    """Return the cells of a schedule that lie above what verdicts allow, lowered to it."""
+def _cut(schedule: Schedule, caps: Cells, today: date) -> Cells:
+    """Return the cells of a schedule that lie above what verdicts allow, lowered to it.
+
+    Past its end the schedule still says what today takes, but has no days to lower.
+    """
     cells: Cells = {}
     for name, days in caps.items():
         own = schedule.total[schedule.providers.index(name)]
         for day, most in days.items():
             d = nearest_day(schedule, day)
-            if d is not None and own[d] > most:
+            if d is not None and own[d] > most and day in (schedule.dates[d], today):
                 cells.setdefault(name, {})[schedule.dates[d]] = most
     return cells
 
@@ -285,7 +332,7 @@ def _rows(
             int(np.ceil(messages / sender.window_hours)),
             sent,
             last_day,
-            _why(verdict, messages, planned, last_day, day),
+            _why(verdict, messages, planned, last_day, day, 0.5 if found is None else found.restart(name)),
         )
 
 
@@ -296,7 +343,7 @@ def _volume(schedule: Schedule, name: str, day: date) -> int:
     return int(schedule.total[schedule.providers.index(name), d] + HALF)
 
 
-def _why(verdict: Verdict, messages: int, planned: int, last_day: date | None, day: date) -> str:
+def _why(verdict: Verdict, messages: int, planned: int, last_day: date | None, day: date, restart: float) -> str:
     """Say where today's number comes from."""
     if verdict == Verdict.STOP:
         return f"Nothing until it is mended{f', instead of {whole(planned)}' if planned else ''}."
@@ -304,7 +351,7 @@ def _why(verdict: Verdict, messages: int, planned: int, last_day: date | None, d
         return "No mail is planned for today."
     if verdict == Verdict.GO_ON or last_day is None:
         return "As planned."
-    how = "As many as" if verdict == Verdict.HOLD else "Half of those"
+    how = "As many as" if verdict == Verdict.HOLD else f"{_SHARES.get(restart) or percent(restart)} of those"
     if messages >= planned:
         return "The plan sends no more than that anyway."
     return f"{how} on {short_day(last_day, since=day)}, instead of {whole(planned)}."

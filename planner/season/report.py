@@ -90,7 +90,9 @@ class Morning:
     look_up : tuple of str
         What to look up, and where.
     doubts : tuple of str
-        Numbers that cannot be right, days that are missing, beliefs that the days contradict.
+        Numbers that cannot be right, beliefs that the days contradict.
+    unseen : str
+        Which days before today are not known, and what they were taken for; empty where all are.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Morning:
     calibration: Calibration | None
     look_up: tuple[str, ...]
     doubts: tuple[str, ...]
+    unseen: str = ""
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -158,6 +161,8 @@ class Morning:
 
     def _sentences(self) -> Iterator[str]:
         yield f"{day_text(self.today)}, day {self.day_number} of {self.name}: {self._count()}."
+        if self.unseen:
+            yield self.unseen
         if self.alarms is not None:
             for row in self.rows:
                 yield from self._evidence(row)
@@ -291,6 +296,7 @@ class Morning:
             "learnt": list(self.learnt()),
             "look_up": list(self.look_up),
             "doubts": list(self.doubts),
+            "unseen": self.unseen,
             "boss": self.boss(),
         }
 

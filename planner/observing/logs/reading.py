@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
 
 _SAMPLE_LINES = 20_000
+_YEARS = range(2000, 2100)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def read_log(
     timezone : str, optional
         Zone of stamps that name none, as IANA calls it; the sender's, if left out.
     year : int, optional
-        Of the first line, where stamps have none; otherwise the last year in which they do not lie in the future of
-        the file.
+        2000 to 2099: of the first line, where stamps have none; otherwise the last year in which they do not lie in
+        the future of the file.
     progress : callable, optional
         Told the share of the work that is done; may raise `Cancelled`.
 
@@ -120,6 +121,8 @@ def study_log(
     """Read a log as `read_log` does; gives its hours and delays too."""
     if format is not None and format not in _FORMATS:
         raise InputError(unknown("format", format, _FORMATS), field="format")
+    if year is not None and year not in _YEARS:
+        raise InputError(f"{year} is no year of a log. Give one from {_YEARS[0]} to {_YEARS[-1]}.", field="year")
     written_in = _zone(timezone)
     zone = _zone(sender.timezone) if sender is not None else written_in
     among = sender.provider_names if sender is not None else None
@@ -131,11 +134,8 @@ def study_log(
     ledger = _Ledger(sum(one.size for one in kept), progress or (lambda share: None), len(found) == 1)
     for _, group in groupby(kept, key=lambda one: group_of(one.name)):
         not_known += _read_group(list(group), format, year, tally, ledger, formats)
-    if not formats:
-        names = ", ".join(_FORMATS)
-        raise InputError(
-            f"None of the formats fits the first lines. Name it with format=…: {names}.", file=found[0].name
-        )
+    if not formats or (format is not None and tally.is_empty() and not ledger.fits):
+        raise InputError(_no_log(format, ledger), file=found[0].name)
     notes = [*_read_as(formats), *_left_out(len(found) - len(kept), ledger)]
     return studied(tally, tuple(formats), set[str]().union(*not_known), notes)
 
@@ -150,6 +150,9 @@ class _Ledger:
     """There is one file only."""
     done: int = 0
     strangers: int = 0
+    empty: int = 0
+    fits: bool = False
+    """Whether the first lines of a file fit the format that was named."""
     queued: int = 0
     forgotten: int = 0
 
@@ -187,7 +190,10 @@ def _read_group(
         try:
             with feed(source) as opened:
                 found = name or _recognised(opened.head)
-                if found is None:
+                ledger.fits |= name is not None and _FORMATS[name].recognises(_lines(opened.head)) > 0
+                if not opened.head.strip():
+                    ledger.empty += 1
+                elif found is None:
                     ledger.strangers += 1
                 else:
                     if found not in readers:
@@ -206,10 +212,23 @@ def _read_group(
 
 def _recognised(head: bytes) -> str | None:
     """Name of the format that most of the first lines fit."""
-    lines = head.split(b"\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
+    lines = _lines(head)
     scores = {name: one.recognises(lines) for name, one in _FORMATS.items()}
     best = max(scores, key=scores.__getitem__)
     return best if scores[best] else None
+
+
+def _lines(head: bytes) -> list[bytes]:
+    return head.split(b"\n", _SAMPLE_LINES)[:_SAMPLE_LINES]
+
+
+def _no_log(name: str | None, ledger: _Ledger) -> str:
+    """Say why nothing was read."""
+    if ledger.empty and not ledger.strangers:
+        return "It is empty. Name the log that your server writes."
+    if name is None:
+        return f"None of the formats fits the first lines. Name it with format=…: {', '.join(_FORMATS)}."
+    return f"No line of it looks like {_FORMATS[name].title}. Leave out the format, and it is found from the lines."
 
 
 def _read(opened: Feed, whole_lines: bool, reader: Reader, tally: Tally, ledger: _Ledger) -> None:

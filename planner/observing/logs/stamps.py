@@ -34,7 +34,8 @@ class Clock:
         self._year: int | None = None
         self._month = 0
         self._hours: dict[bytes, int] = {}
-        self.guessed_year: int | None = None
+        self.guessed_years: set[int] = set()
+        """Years in which a log without years was taken to begin."""
         self.whole_hours = True
         """Whether an hour of the log is one of the sender's: not from Kolkata to London."""
 
@@ -66,7 +67,8 @@ class Clock:
             raise ValueError("no time stamp")
         day, hour = int(found[2]), int(found[3])
         if self._year is None:
-            self._year = self.guessed_year = _year_of(month, day, self._latest)
+            self._year = _year_of(month, day, self._latest)
+            self.guessed_years.add(self._year)
         elif self._month:
             self._year += (month - self._month < -6) - (month - self._month > 6)  # over New Year, and back again
         if month != self._month:

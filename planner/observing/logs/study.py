@@ -38,6 +38,8 @@ _PASSED_OVER = {
     "probes": "probes of addresses, which are no mail",
     "inbound": "events of mail that came in",
     "suppressed": "messages that the service did not try, for it knew the address",
+    "repeated": "events that the service told twice",
+    "answers": "notes that came back after the server had accepted the mail, such as automatic answers",
     "removed by hand": "messages that somebody removed from the queue",
 }
 _FAR_OFF = "date that cannot be: far from all others, or of another century"
@@ -227,8 +229,8 @@ def _problems(tally: Tally) -> tuple[list[Problem], int]:
 
 
 def _notes(tally: Tally) -> Iterator[str]:
-    if tally.clock.guessed_year is not None:
-        yield f"The stamps have no year: the first was taken for {tally.clock.guessed_year}. year=… says otherwise."
+    if years := sorted(tally.clock.guessed_years):
+        yield f"The stamps have no year: the first was taken for {' or '.join(map(str, years))}. year=… says otherwise."
     for kind, count in sorted(tally.problems.items()):
         places = ", ".join(whole(line) for _, line in tally.problem_lines[kind][:5] if line)
         yield f"{kind[0].upper()}{kind[1:]}: {whole(count)}{f', first in line {places}' if places else ''}."

@@ -158,7 +158,7 @@ class Tally:
         *,
         waited: float | None = None,
         first: bool | None = None,
-    ) -> None:
+    ) -> int:
         """Count one attempt.
 
         Parameters
@@ -175,8 +175,14 @@ class Tally:
             Seconds since the message was handed over, if the log tells.
         first : bool or None
             Whether it was the first attempt, if the log tells by itself.
+
+        Returns
+        -------
+        int
+            1 for a retry, 0 for a first attempt.
         """
-        self.attempt_of(second, message, self.queue.recipient(address), provider, answer, waited=waited, first=first)
+        recipient = self.queue.recipient(address)
+        return self.attempt_of(second, message, recipient, provider, answer, waited=waited, first=first)
 
     def attempt_of(
         self,
@@ -188,7 +194,7 @@ class Tally:
         *,
         waited: float | None = None,
         first: bool | None = None,
-    ) -> None:
+    ) -> int:
         """Count one attempt, by the number that `Queue.recipient` gave for its recipient."""
         if answer.outcome is Outcome.DEFERRED:
             seen = self.queue.defer(message, recipient, provider)
@@ -199,10 +205,17 @@ class Tally:
         self.count(second, provider, answer.place + (not first))
         if waited is not None and answer.outcome is Outcome.DELIVERED:
             self.bins(second // 86_400)[provider][delay_bin(waited)] += 1
+        return int(not first)
 
     def _queued_before(self, second: int, waited: float | None) -> bool:
         """Whether a message that is new to us waited in the queue when the log began: it was tried then."""
         return waited is not None and waited > LONG and self.began is not None and second - waited < self.began
+
+    def move(self, hour: int, provider: int, counted: int, instead: int) -> None:
+        """Count an attempt of an hour elsewhere: it ended otherwise than was told at first."""
+        cell = self.cells(hour)[provider]
+        cell[counted] -= 1
+        cell[instead] += 1
 
     def expired(self, second: int, message: bytes | str) -> None:
         """Count the recipients of a message that is given up."""
@@ -213,6 +226,10 @@ class Tally:
         """Count one recipient that is given up."""
         self.queue.settle(message, recipient)
         self.count(second, provider, EXPIRED)
+
+    def is_empty(self) -> bool:
+        """Whether not one line was understood."""
+        return not (any(self.hours.values()) or self.nowhen or self.passed_over.total())
 
     # --- what could not be read
 

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
 from planner.observing.logs.formats.table import Table
-from planner.observing.logs.replies import ACCEPTED
+from planner.observing.logs.replies import ACCEPTED, HARD_BOUNCED
 from planner.observing.logs.tally import LOCAL
 
 _FIELDS = b"#Fields: "
+_OWN_SOURCES = ("ROUTING", "DNS")
+"""Components that give mail up before a server is asked, though with an SMTP code: nobody finds the recipient."""
+
 _LAST_ERROR = re.compile(r"\{?LED=(.*?)(?:\};|\}|$)")
 _EXPIRED = re.compile(r"QUEUE\.Expired|\b[45]\.4\.7\b")
 
@@ -45,13 +48,14 @@ class Reader(Table):
     def _event(self, row: dict[str, str]) -> None:
         tally = self.tally
         event, source = row.get("event-id", "").upper(), row.get("source", "").upper()
-        if event not in ("SEND", "SENDEXTERNAL", "DEFER", "FAIL") or source not in ("SMTP", "QUEUE", "DSN", "ROUTING"):
+        if event not in ("SEND", "SENDEXTERNAL", "DEFER", "FAIL") or source not in (*_OWN_SOURCES, "SMTP", "QUEUE"):
             return
         second = self.second(row.get("date-time", "").rstrip("Z") + "Z")
         if tally.began is None:
             tally.began = second
         host = f"{row.get('server-hostname', '')}[{row.get('server-ip', '')}]"
-        inside = "intra-organization" in row.get("connector-id", "").lower()
+        resolving = row.get("recipient-status", "").find("RESOLVER.") >= 0  # of the organisation's own addresses
+        inside = resolving or "intra-organization" in row.get("connector-id", "").lower()
         if inside or row.get("directionality", "").lower() == "incoming":
             tally.passed_over["inbound" if not inside else "local"] += 1
             return
@@ -74,7 +78,8 @@ class Reader(Table):
             elif event == "DEFER":
                 tally.attempt(second, message, address, provider, tally.replies.deferred(text, address))
             else:
-                tally.attempt(second, message, address, provider, tally.replies.refused(text, address))
+                answer = HARD_BOUNCED if source in _OWN_SOURCES else tally.replies.refused(text, address)
+                tally.attempt(second, message, address, provider, answer)
 
 
 def _text(status: str) -> str:

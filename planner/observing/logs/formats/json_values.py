@@ -13,13 +13,15 @@ from planner.inputs.provider_names import OTHER
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import ATTEMPTS_NOT_KNOWN, COMPLAINTS_NOT_KNOWN, CUT_OFF
 from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.replies import Answer
+from planner.observing.logs.recent import Recent
+from planner.observing.logs.replies import ACCEPTED, Answer
 from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
 
 MAX_VALUE = 1 << 24
 """Characters of one value."""
 
 _TRIES = 20
+_HOUR = 13  # bits for the provider and for whether it was a retry
 _BETWEEN = re.compile(r"[\s,\[\]\ufeff]*+")
 _DECODER = json.JSONDecoder()
 
@@ -72,6 +74,8 @@ class Values(Base):
         self._kept = ""
         self._line = 1
         self._file = ""
+        self._told = Recent()
+        self._accepted = Recent()
         self.deferrals = self.complaints = False
         """Whether any was seen: who subscribes to events chooses among them."""
 
@@ -88,6 +92,43 @@ class Values(Base):
         """Answer of an attempt that is to be made again."""
         self.deferrals = True
         return self.tally.replies.deferred(text, address)
+
+    def accepted(
+        self,
+        second: int,
+        message: str,
+        address: bytes,
+        provider: int,
+        *,
+        waited: float | None = None,
+        first: bool | None = None,
+    ) -> None:
+        """Count an attempt that the server accepted; it may still come back."""
+        place = self.tally.attempt(second, message, address, provider, ACCEPTED, waited=waited, first=first)
+        self._accepted.note(self._delivery(message, address), (second // 3600 << _HOUR) + (provider << 1) + place)
+
+    def refused(
+        self, second: int, message: str, address: bytes, provider: int, text: str, *, first: bool | None = None
+    ) -> None:
+        """Count a refusal for good: of an attempt, or of mail that the server had accepted and then sent back."""
+        answer = self.tally.replies.refused(text, address)
+        held = self._accepted.take(self._delivery(message, address))
+        if held is None:
+            self.tally.attempt(second, message, address, provider, answer, first=first)
+        else:
+            self.tally.move(held >> _HOUR, held % (1 << _HOUR) >> 1, ACCEPTED.place + held % 2, answer.place + held % 2)
+
+    def was_accepted(self, message: str, address: bytes) -> bool:
+        """Whether this message was delivered of late."""
+        return self._delivery(message, address) in self._accepted
+
+    def _delivery(self, message: str, address: bytes) -> int:
+        return self.tally.queue.recipient(message.encode("utf-8", "replace") + b" " + address)
+
+    def identity(self, event: Event) -> str:
+        """What is the same when a service tells of an event twice; empty where nothing is."""
+        del event
+        return ""
 
     @abstractmethod
     def event(self, event: Event) -> None:
@@ -148,9 +189,21 @@ class Values(Base):
             self._problem(text.count("\n", 0, at))
         for event in events_in(value):
             try:
-                self.event(event)
+                if not self._is_repeated(self.identity(event)):
+                    self.event(event)
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 self._problem(text.count("\n", 0, at))
+
+    def _is_repeated(self, identity: str) -> bool:
+        """Whether an event was told before: services deliver each at least once."""
+        if not identity:
+            return False
+        number = self.tally.queue.recipient(identity.encode("utf-8", "replace"))
+        if number in self._told:
+            self.tally.passed_over["repeated"] += 1
+            return True
+        self._told.note(number)
+        return False
 
     def _damaged(self, text: str, at: int) -> int:
         """Go on behind the line that cannot be read."""

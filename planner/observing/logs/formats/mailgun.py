@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from planner.inputs.provider_names import OTHER
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
-from planner.observing.logs.replies import ACCEPTED
 
 _EVENTS = {"accepted", "delivered", "failed", "complained", "rejected", "opened", "clicked", "unsubscribed", "stored"}
 
@@ -25,6 +24,10 @@ def recognises(sample: Sequence[bytes]) -> int:
 
 class Reader(Values):
     """Counts events."""
+
+    def identity(self, event: Event) -> str:
+        """The event's own id."""
+        return str(event.get("id") or "")
 
     def event(self, event: Event) -> None:
         """Count one event."""
@@ -44,7 +47,7 @@ class Reader(Values):
         first = attempt == 1 if isinstance(attempt, int) else None
         text = f"{status.get('code') or ''} {status.get('message') or status.get('description') or ''}".strip()
         if kind == "delivered":
-            tally.attempt(second, message, address, provider, ACCEPTED, first=first)
+            self.accepted(second, message, address, provider, first=first)
         elif reason.startswith("suppress"):
             tally.passed_over["suppressed"] += 1
         elif reason == "old":
@@ -52,4 +55,4 @@ class Reader(Values):
         elif event.get("severity") == "temporary":
             tally.attempt(second, message, address, provider, self.put_off(text, address), first=first)
         else:
-            tally.attempt(second, message, address, provider, tally.replies.refused(text, address), first=first)
+            self.refused(second, message, address, provider, text, first=first)

@@ -7,7 +7,7 @@ tests/fixtures/logs/postfix.log was written by Postfix itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
@@ -32,6 +32,7 @@ _PUTTING_OFF = (b"error", b"retry")
 _LEAVING = (b"expired, returned to sender", b"/postsuper[")
 _LEAVES = re.compile(rb"[^\n]*?\]: ([0-9A-Za-z]+): (?:(from=<)|removed)")
 _NAMED_HOST = re.compile(rb"(?:connect to|host|lost connection with|conversation with) ([^\s\[]+\[[^\]\s]*\])")
+_STATUS = b", status="
 _LOOP = b"loops back to myself"
 
 
@@ -94,8 +95,11 @@ class Reader(Base):
         text, tally = block.text, self.tally
         message, _, _, relay, delay, status, said = match.groups()
         said = said or b""
-        if text.find(b"]: ", start, match.start()) >= 0 or _LOOP in said:
-            return  # a header that a log quotes; mail for the own machine
+        if text.find(b"]: ", start, match.start()) >= 0:
+            return  # a header that a log quotes
+        if _LOOP in said:
+            tally.passed_over["local"] += 1
+            return
         self._bins[delay] = delay_bin(waited := _number(delay))
         if len(self._bins) > _MOST_DELAYS:
             self._bins.clear()
@@ -135,16 +139,20 @@ class Reader(Base):
             while at >= 0:
                 places.append(text.rfind(b"\n", 0, at) + 1)
                 at = text.find(mark, at + 1)
-        if text.count(b": to=") != len(found):
+        if text.count(b": to=") != len(found) or text.count(_STATUS) != len(found):
             taken = {match.end() for match in found}
-            at = text.find(b": to=")
-            while at >= 0:
-                end = text.find(b"\n", at)
-                end = len(text) if end < 0 else end
-                if not {end, end - 1} & taken:
-                    places.append(text.rfind(b"\n", 0, at) + 1)
-                at = text.find(b": to=", end)
+            places += [*self._not_taken(text, b": to=", taken), *self._not_taken(text, _STATUS, taken)]
         return sorted(set(places), reverse=True)
+
+    def _not_taken(self, text: bytes, mark: bytes, taken: set[int]) -> Iterator[int]:
+        """Where lines begin that have a mark and were not counted."""
+        at = text.find(mark)
+        while at >= 0:
+            end = text.find(b"\n", at)
+            end = len(text) if end < 0 else end
+            if not {end, end - 1} & taken:
+                yield text.rfind(b"\n", 0, at) + 1
+            at = text.find(mark, end)
 
     def _other(self, block: Block, others: list[int], until: int) -> int:
         """Count such lines before a position; gives the place of the next one."""

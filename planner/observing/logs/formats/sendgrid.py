@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
-from planner.observing.logs.replies import ACCEPTED
 
 _TEMPORARY = re.compile(r"\s*(?:4\d\d[ -]|4\.\d)")
 
@@ -22,6 +21,11 @@ def recognises(sample: Sequence[bytes]) -> int:
 
 class Reader(Values):
     """Counts events."""
+
+    def identity(self, event: Event) -> str:
+        """Kind, and the number that SendGrid gives for telling repetitions."""
+        number = event.get("sg_event_id")
+        return f"{event['event']} {number}" if number else ""
 
     def event(self, event: Event) -> None:
         """Count one event."""
@@ -43,8 +47,8 @@ class Reader(Values):
             first = str(attempt) == "1" if attempt is not None else None
             tally.attempt(second, message, address, provider, self.put_off(text, address), first=first)
         elif kind == "delivered":
-            tally.attempt(second, message, address, provider, ACCEPTED)
+            self.accepted(second, message, address, provider)
         elif _TEMPORARY.match(text) or _TEMPORARY.match(str(event.get("status") or "")):
             tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
         else:
-            tally.attempt(second, message, address, provider, tally.replies.refused(text, address))
+            self.refused(second, message, address, provider, text)

@@ -73,7 +73,7 @@ class Reader(Base):
 
     def _delivery(self, block: Block, found: re.Match[bytes]) -> None:
         tally = self.tally
-        message, to, delay, mailer, relay, _, reply, stat = found.groups()
+        message, to, delay, mailer, relay, dsn, reply, stat = found.groups()
         if mailer in _OWN_MAILERS or mailer is None or stat.startswith(b"queued"):
             tally.passed_over["local"] += 1
             return
@@ -100,7 +100,9 @@ class Reader(Base):
                 answer = tally.replies.deferred(_reply(reply, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
             else:
-                answer = tally.replies.refused(_reply(reply, stat), address)
+                # where sendmail.cf leaves out the reply, its code is left, if a server spoke at all
+                said = reply or (b"%b %b" % (dsn, stat) if dsn and b"[" in relay else stat)
+                answer = tally.replies.refused(_reply(said, stat), address)
                 tally.attempt(second, message, address, provider, answer, waited=waited)
 
 

@@ -7,11 +7,25 @@ each attempt: a notice of a delay counts as one deferral, and how many attempts 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
 from planner.observing.logs.formats.json_values import Event, Values, bytes_of, first_events
-from planner.observing.logs.replies import ACCEPTED, Answer
+
+_PARTICULARS = {
+    "Delivery": "delivery",
+    "DeliveryDelay": "deliveryDelay",
+    "Bounce": "bounce",
+    "Complaint": "complaint",
+}
+_SAID_BY_SUBTYPE = {
+    "mailboxfull": "552 5.2.2 mailbox full",
+    "messagetoolarge": "552 5.3.4 message too big",
+    "contentrejected": "550 5.6.0 content rejected",
+    "attachmentrejected": "550 5.6.0 attachment rejected",
+}
+"""Bounces that SES calls transient, for the address is a good one; this mail is lost all the same."""
 
 _TEMPORARY = re.compile(r"\b(?:4\d\d[ -]|4\.\d|[45]\.4\.7)")
 
@@ -30,46 +44,52 @@ class Reader(Values):
         """Attempts: SES makes them without saying so."""
         return (*super().not_known(), "attempts")
 
+    def identity(self, event: Event) -> str:
+        """Message and particulars: SES numbers no events."""
+        kind = _kind(event)
+        told = event.get(_PARTICULARS.get(kind, ""))
+        return json.dumps([event["mail"]["messageId"], kind, told], sort_keys=True) if told else ""
+
     def event(self, event: Event) -> None:
         """Count one event."""
-        kind = event.get("eventType") or event["notificationType"]
-        message, replies = str(event["mail"]["messageId"]), self.tally.replies
+        kind = _kind(event)
+        if kind not in _PARTICULARS:
+            return
+        message, told = str(event["mail"]["messageId"]), event[_PARTICULARS[kind]]
+        second = self.tally.clock.iso_second(str(told["timestamp"]).encode())
         if kind == "Delivery":
-            told = event["delivery"]
             millis = told.get("processingTimeMillis")
+            waited = None if millis is None else float(millis) / 1000.0
             for one in told["recipients"]:
-                self._attempt(
-                    told, message, bytes_of(one), ACCEPTED, None if millis is None else float(millis) / 1000.0
-                )
+                address = bytes_of(one)
+                self.accepted(second, message, address, self.tally.provider(address), waited=waited)
         elif kind == "DeliveryDelay":
-            told = event["deliveryDelay"]
             for one in told["delayedRecipients"]:
                 address = bytes_of(one["emailAddress"])
-                self._attempt(told, message, address, self.put_off(_text(one), address))
+                answer = self.put_off(_text(one), address)
+                self.tally.attempt(second, message, address, self.tally.provider(address), answer)
         elif kind == "Bounce":
-            told = event["bounce"]
             for one in told["bouncedRecipients"]:
-                address, text = bytes_of(one["emailAddress"]), _text(one)
-                if "suppress" in str(told.get("bounceSubType", "")).lower():
-                    self.tally.passed_over["suppressed"] += 1
-                elif told.get("bounceType") == "Transient" and _TEMPORARY.search(text):
-                    recipient = self.tally.queue.recipient(address)
-                    self.tally.recipient_expired(self._second(told), message, recipient, self._provider(address))
-                else:
-                    self._attempt(told, message, address, replies.refused(text, address))
-        elif kind == "Complaint":
-            told = event["complaint"]
+                self._bounce(second, message, bytes_of(one["emailAddress"]), told, _text(one))
+        else:
             for one in told["complainedRecipients"]:
-                self.complaint(self._second(told), self._provider(bytes_of(one["emailAddress"])))
+                self.complaint(second, self.tally.provider(bytes_of(one["emailAddress"])))
 
-    def _attempt(self, told: Event, message: str, address: bytes, answer: Answer, waited: float | None = None) -> None:
-        self.tally.attempt(self._second(told), message, address, self._provider(address), answer, waited=waited)
+    def _bounce(self, second: int, message: str, address: bytes, told: Event, text: str) -> None:
+        tally, subtype = self.tally, str(told.get("bounceSubType", "")).lower()
+        text = text or _SAID_BY_SUBTYPE.get(subtype, "")
+        if "suppress" in subtype:
+            tally.passed_over["suppressed"] += 1
+        elif told.get("bounceType") != "Transient" or (text and not _TEMPORARY.search(text)):
+            self.refused(second, message, address, tally.provider(address), text)
+        elif self.was_accepted(message, address):
+            tally.passed_over["answers"] += 1
+        else:
+            tally.recipient_expired(second, message, tally.queue.recipient(address), tally.provider(address))
 
-    def _provider(self, address: bytes) -> int:
-        return self.tally.provider(address)
 
-    def _second(self, told: Event) -> int:
-        return self.tally.clock.iso_second(str(told["timestamp"]).encode())
+def _kind(event: Event) -> str:
+    return str(event.get("eventType") or event["notificationType"])
 
 
 def _text(recipient: Event) -> str:
