@@ -268,7 +268,7 @@ class Calibration(Beliefs):
     def _heading(self) -> str:
         with_mail = sum(days > 0 for days in self.informed)
         if not with_mail:
-            return "Nothing was seen yet: the beliefs are what they were."
+            return "Nothing was learnt, for no day with mail was seen: the beliefs are what they were."
         most = max(self.informed)
         days = f"{most} day{'s' * (most != 1)} with mail"
         return (

@@ -34,13 +34,15 @@ class Evidence(NamedTuple):
     """What is known of each of the sender's providers, and of which days nothing is though mail was due.
 
     `seen` (providers,) of `likelihood.Seen`; `informed` (providers,) days with mail of which something is known;
-    `unknown` (providers,) tuples of send days without counts, between days that have them.
+    `unknown` (providers,) tuples of send days without counts, between days that have them; `left_out` says what the
+    sender has nothing to do with.
     """
 
     days: tuple[date, ...]
     seen: tuple[Seen, ...]
     informed: tuple[int, ...]
     unknown: tuple[tuple[date, ...], ...]
+    left_out: tuple[str, ...]
 
 
 def evidence_of(sender: Sender, observations: Observations) -> Evidence:
@@ -94,7 +96,8 @@ def evidence_of(sender: Sender, observations: Observations) -> Evidence:
         has = np.flatnonzero(~np.isnan(known.sent[p]))
         blank = [d for d in range(has[0], has[-1]) if due[d] and np.isnan(known.sent[p, d])] if len(has) else []
         unknown.append(tuple(known.days[d] for d in blank))
-    return Evidence(known.days, tuple(seen), tuple(informed), tuple(unknown))
+    left_out = known.notes[len(observations.notes) :]
+    return Evidence(known.days, tuple(seen), tuple(informed), tuple(unknown), left_out)
 
 
 def burst_hours(pace: Floats, slot_hours: float) -> float:

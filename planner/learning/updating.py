@@ -243,7 +243,7 @@ def _warnings(
         if evidence.unknown[p]:
             blank = [short_day(day, since) for day in evidence.unknown[p]]
             texts.append(f"{title}: nothing is known of {_listed(blank)}; taken as days without mail.")
-    return texts
+    return texts if any(evidence.informed) else [*texts, *evidence.left_out]
 
 
 def _listed(days: list[str]) -> str:

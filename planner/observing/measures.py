@@ -93,7 +93,6 @@ def evidence(
     """
     p = seen.providers.index(provider)
     inside = _window(seen, p, today, days, sends)
-    quiet = None
     for trials in _TRIALS[measure]:
         events, among, what = trials(seen, p)
         known = inside & ~np.isnan(events) & ~np.isnan(among)
@@ -101,9 +100,9 @@ def evidence(
         if of > 0:
             at = np.flatnonzero(known & (among > 0))
             return Evidence(min(float(events[known].sum()), of), of, what, seen.days[at[0]], seen.days[at[-1]])
-        if known.any() and not np.nan_to_num(seen.sent[p, inside]).any():
-            quiet = Evidence(0.0, 0.0, what, today, today)
-    return quiet
+    window = _window(seen, p, today, days or LOOK_BACK, None)
+    without_mail = np.where(np.isnan(seen.sent[p]), seen.delivered[p], seen.sent[p])[window] == 0
+    return Evidence(0.0, 0.0, "messages", today, today) if without_mail.size and without_mail.all() else None
 
 
 def idle_days(seen: Observations, provider: str, today: date) -> tuple[int, date, bool] | None:
@@ -179,7 +178,8 @@ def _deferrals(seen: Observations, p: int) -> Trials:
 
 
 def _reputation(seen: Observations, p: int) -> Trials:
-    return _per_message(seen, p, seen.deferred_by_cause[p][:, _NAMED].sum(axis=1))
+    named = seen.deferred_by_cause[p][:, _NAMED].sum(axis=1)
+    return _per_message(seen, p, np.where(seen.deferred[p] == 0, 0.0, named))
 
 
 def _per_message(seen: Observations, p: int, deferred: Floats) -> Trials:

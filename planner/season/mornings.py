@@ -238,9 +238,9 @@ def _taken_for(sender: Sender, before: Plan | None, unseen: list[date]) -> Cells
 def _unseen_said(unseen: list[date], before: Plan | None, day: date) -> str:
     if not unseen:
         return ""
-    how = "without mail" if before is None else "mailed as planned"
+    how = "without mail" if before is None else "with the mail that was planned"
     return (
-        f"Nothing is known of {dates_text(unseen[0], unseen[-1], since=day)}: taken for {how}. "
+        f"Nothing is known of {dates_text(unseen[0], unseen[-1], since=day)}: they count as days {how}. "
         "Bring in what was sent, and plan again."
     )
 

@@ -45,6 +45,8 @@ def show(season: wp.Season, today: date) -> None:
     made: Looked | None = waiting.result("morning", job)
     if made is None:
         return
+    if made.morning.unseen:
+        st.warning(plain(made.morning.unseen), icon=":material/help:")
     _today(made.morning)
     _doubts(made.morning)
     _planned_and_observed(made, today)

@@ -115,6 +115,14 @@ def test_the_morning_from_verdict_to_plan() -> None:
     assert listed[1].split() == ["shop", "2026-10-06", "hold"]
 
 
+def test_the_format_of_the_logs_is_not_that_of_the_tables_beside_them(folder: Path) -> None:
+    both = run("observe", "shop.yaml", "mail.log", "days.csv", "--format", "postfix", "--json", "--no-save").stdout
+    assert json.loads(both)["counts"]["sent"] == [[700.0, 900.0], [300.0, 400.0]]
+    for name in ("powermta", "sendgrid"):
+        table = run("observe", "shop.yaml", "days.csv", "--format", name, "--json", "--no-save").stdout
+        assert json.loads(table)["counts"]["sent"] == [[700.0, 900.0], [300.0, 400.0]]
+
+
 def test_what_is_wrong_is_said_and_nothing_is_kept(folder: Path) -> None:
     assert "No seasons are kept" in run("seasons").stdout
     assert "There is no season 'shop'" in refused("alarms", "shop")
@@ -123,6 +131,11 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(folder: Path) -> None:
     assert "no such file" in refused("observe", "shop.yaml", "nothing.csv")
     (folder / "odd.log").write_text("lorem ipsum\n" * 5)
     assert "None of the formats fits" in refused("observe", "shop.yaml", "odd.log")
+    (folder / "empty.log").write_text("")
+    assert "It is empty" in refused("observe", "shop.yaml", "empty.log")
+    assert "looks like Exim" in refused("observe", "shop.yaml", "mail.log", "--format", "exim")
+    (folder / "odd.csv").write_text("lorem ipsum\n" * 5)
+    assert "looks like Exim" in refused("observe", "shop.yaml", "odd.csv", "--format", "exim")
     assert not (folder / "seasons").exists()
     run("observe", "shop.yaml", "days.csv")
     (folder / "shop.yaml").write_text(SENDER.replace("2026-10-05", "2026-11-05"))

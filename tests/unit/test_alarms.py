@@ -402,3 +402,27 @@ def test_what_two_limits_say_of_one_count_is_said_once():
     assert len(rung) == 2
     assert found.certain("gmail") == [max(rung, key=lambda alarm: alarm.limit)]
     assert found.summary().count("800 of 1,000") == 1
+
+
+def test_without_mail_there_is_nothing_to_judge_and_nothing_unknown():
+    none = [0, 0, 0, 0]
+    known = {"delivered": [900, *none], "hard_bounced": [0, *none], "blocked": [100, *none], "complaints": [0, *none]}
+    found = judged(gmail(sent=[1000, *none], attempts=[1000, *none], deferred=[0, *none], **known))
+    assert found.verdict("gmail") == Verdict.STEP_BACK
+    assert found.unknown == {}
+    assert found.restart("gmail") == 0.25
+    assert judged(gmail(sent=[0] * 60)).unknown == {}
+    assert "complaints" in judged(gmail(sent=[1000])).unknown["gmail"]
+    assert "complaints" in judged(gmail(sent=[1000, np.nan])).unknown["gmail"]
+
+
+@pytest.mark.parametrize("action", ["hold", "step_back"])
+def test_only_a_stop_ends_with_a_restart(action, tmp_path):
+    rules = tmp_path / "mine.yaml"
+    rules.write_text(
+        "name: Mine\nrules:\n  x:\n    title: Blocks\n    measure: block_rate\n    limit: 0.02\n    window_sends: 1\n"
+        f"    action: {action}\n    days: 2\n    restart: 0.1\n    advice: Wait.\n    lift: Go on.\n"
+        "    confidence: default\n"
+    )
+    with pytest.raises(InputError, match="restart is what a stop ends with"):
+        judged(gmail(sent=[1000]), rules=rules)

@@ -124,7 +124,7 @@ def test_without_counts_the_beliefs_are_the_prior() -> None:
     learnt = calibrated(nothing, seed=3)
     assert learnt == wp.draw(SENDER, N, seed=3)
     assert not learnt.learnt.any()
-    assert learnt.summary() == "Nothing was seen yet: the beliefs are what they were."
+    assert learnt.summary() == "Nothing was learnt, for no day with mail was seen: the beliefs are what they were."
 
 
 def test_sent_and_delivered_suffice() -> None:
@@ -358,3 +358,10 @@ def test_who_counts_first_attempts_too_knows_no_less_of_what_is_lost() -> None:
     widths = [low_high[2] / low_high[0] for low_high in known]
     assert widths[1] < 1.3 * widths[0]
     assert known[1][0] < 0.01 < known[1][2]
+
+
+def test_days_before_the_start_teach_nothing_and_are_named() -> None:
+    early = wp.Observations(("yahoo",), (SENDER.start - timedelta(days=3),), sent=[[100]], delivered=[[99]])
+    learnt = calibrated(early, seed=3)
+    assert learnt == wp.draw(SENDER, N, seed=3)
+    assert "1 day before the sender's start" in learnt.summary()

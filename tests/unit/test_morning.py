@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import planner as wp
+from planner.observing.rows import MEASURES
 from planner.season.report import nearest_day
 from planner.vocabulary import Verdict
 
@@ -33,11 +34,12 @@ def plan() -> wp.Plan:
     return wp.optimize(SENDER, scenarios=40)
 
 
-def season(plan: wp.Plan, *, deferred: float = 0.0, complained: float = 0.0) -> wp.Season:
-    """Six days as planned; on the last a share of Yahoo's mail is deferred or complained about."""
+def season(plan: wp.Plan, *, deferred: float = 0.0, complained: float = 0.0, blocked: float = 0.0) -> wp.Season:
+    """Six days as planned; on the last a share of Yahoo's mail is deferred, complained about or blocked."""
     sent = plan.schedule.total[:, :N_DAYS]
-    held, angry = np.zeros_like(sent), np.zeros_like(sent)
+    held, angry, refused = np.zeros_like(sent), np.zeros_like(sent), np.zeros_like(sent)
     held[1, -1], angry[1, -1] = np.floor(deferred * sent[1, -1]), np.floor(complained * sent[1, -1])
+    refused[1, -1] = np.floor(blocked * sent[1, -1])
     by_cause = np.zeros((*sent.shape, 7))
     by_cause[:, :, 0] = held
     none = np.zeros_like(sent)
@@ -46,11 +48,11 @@ def season(plan: wp.Plan, *, deferred: float = 0.0, complained: float = 0.0) -> 
         SENDER.dates(N_DAYS),
         sent=sent,
         attempts=sent,
-        delivered=sent - held,
+        delivered=sent - held - refused,
         deferred=held,
         first_deferred=held,
         hard_bounced=none,
-        blocked=none,
+        blocked=refused,
         complaints=angry,
         deferred_by_cause=by_cause,
     )
@@ -95,6 +97,45 @@ def test_a_stop_sends_nothing_until_it_is_over(plan: wp.Plan) -> None:
     assert made.schedule.total[1, N_DAYS + days] > 0
     assert any("Yahoo Sender Hub" in line for line in made.look_up)
     assert "stop at Yahoo and AOL" in made.boss()
+
+
+def test_after_a_stop_it_starts_again_at_the_share_that_its_rule_says(plan: wp.Plan) -> None:
+    blocked = season(plan, blocked=0.3)
+    last = int(plan.schedule.total[1, N_DAYS - 1])
+    for replan in (False, True):
+        made = wp.morning(blocked, calibrate=False, replan=replan)
+        days = (made.rows[1].until - TODAY).days
+        volumes = made.schedule.total[1, N_DAYS : N_DAYS + days + 1]
+        assert not volumes[:-1].any()
+        assert 0 < volumes[-1] <= last // 4
+    # the days of the stop have passed, and nothing was sent
+    over = made.rows[1].until
+    none = {name: np.zeros((2, days)) for name in MEASURES}
+    silence = wp.Observations(SENDER.provider_names, tuple(TODAY + timedelta(days=d) for d in range(days)), **none)
+    made = cheap(blocked.observed(silence, source="mail.log"))
+    row = made.rows[1]
+    assert (made.today, row.verdict, row.messages) == (over, Verdict.STEP_BACK, last // 4)
+    assert row.why.startswith("A quarter of those on Sat 10 Oct")
+    assert made.alarms.unknown == {}
+
+
+def test_days_of_which_nothing_is_known_are_said_first_and_taken_as_planned(plan: wp.Plan) -> None:
+    known = season(plan)
+    late = TODAY + timedelta(days=3)
+    made = wp.morning(known, late, calibrate=False)
+    assert made.unseen == (
+        "Nothing is known of 11–13 Oct: they count as days with the mail that was planned. "
+        "Bring in what was sent, and plan again."
+    )
+    assert made.summary().splitlines()[1] == made.unseen
+    assert made.to_dict()["unseen"] == made.unseen
+    past = slice(N_DAYS, N_DAYS + 3)
+    assert (made.plan.schedule.total[:, past] == plan.schedule.total[:, past]).all()
+    assert "fixed" not in wp.morning(known.planned(made.plan), TODAY, calibrate=False).plan.options
+    without = wp.morning(wp.Season.begun(SENDER).observed(known.observations, source="mail.log"), late, calibrate=False)
+    assert "they count as days without mail." in without.unseen
+    assert not without.plan.schedule.total[:, past].any()
+    assert cheap(known).unseen == ""
 
 
 def test_planned_again_around_the_verdict_with_reasons(plan: wp.Plan) -> None:

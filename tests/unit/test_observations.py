@@ -347,3 +347,15 @@ def test_html_is_escaped():
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "gmail" in page
+
+
+@pytest.mark.parametrize("given", [[1, 2], None, {"date": []}, "counts.csv"])
+def test_what_is_no_table_is_said(given):
+    with pytest.raises(InputError, match=f"not {type(given).__name__}. For a file"):
+        Observations.from_frame(given)
+
+
+def test_blanks_around_the_at_hide_no_name():
+    with pytest.raises(InputError) as caught:
+        Observations.from_frame(frame((DAYS[0], "gmail", f"{CANARY} @ gmail.com", 1)))
+    assert CANARY not in str(caught.value)

@@ -19,6 +19,7 @@ import pytest
 import planner as wp
 from planner.observing.logs import reading
 from planner.observing.logs.queue import Queue
+from planner.observing.logs.recent import Recent
 from planner.observing.logs.replies import Replies
 from planner.observing.logs.sources import sources
 from planner.observing.logs.stamps import Clock
@@ -146,11 +147,17 @@ def test_the_format_is_found_and_can_be_named(path: Path) -> None:
     assert wp.read_log(path, format=study.formats[0], timezone="UTC") == study.observations
 
 
-def test_another_format_finds_nothing_and_breaks_nothing() -> None:
-    for name in reading._FORMATS:
+def test_another_format_finds_nothing_and_says_so() -> None:
+    for name, one in reading._FORMATS.items():
         for path in ALL:
             if not path.name.startswith(name):
-                assert not wp.read_log(path, format=name).days or name in ("ses", "sendgrid", "mailgun", "kumomta")
+                with pytest.raises(wp.InputError, match=f"No line of it looks like {one.title}"):
+                    wp.read_log(path, format=name)
+
+
+def test_a_format_that_is_named_is_taken_where_nothing_was_sent() -> None:
+    observed = read("Nov 25 10:00:00 mail postfix/qmgr[9]: AAA: removed\n", format="postfix")
+    assert observed.days == ()
 
 
 # --- days, zones, years
@@ -380,6 +387,148 @@ def test_refusals_are_the_recipient_s_or_the_sender_s(reply: str, measure: str) 
     assert {name for name in ("hard_bounced", "blocked", "delivered", "deferred") if found[name]} == {measure}
 
 
+@pytest.mark.parametrize(
+    ("dsn", "stat", "relay", "measure"),
+    [
+        ("5.7.1", "Service unavailable", "mx.gmail.com. [192.0.2.1]", "blocked"),
+        ("5.1.1", "Service unavailable", "mx.gmail.com. [192.0.2.1]", "hard_bounced"),
+        ("5.1.1", "User unknown", "mx.gmail.com. [192.0.2.1]", "hard_bounced"),
+        ("5.1.2", "Host unknown (Name server: nowhere.example: host not found)", "nowhere.example", "hard_bounced"),
+    ],
+)
+def test_sendmail_without_the_reply_has_its_code(dsn: str, stat: str, relay: str, measure: str) -> None:
+    text = (
+        "Nov 25 00:29:04 mx1 sendmail[2004]: 4AOMw0aB002013: to=<a@gmail.com>, delay=00:00:03, xdelay=00:00:01, "
+        f"mailer=esmtp, pri=211200, relay={relay}, dsn={dsn}, stat={stat}\n"
+    )
+    found = counts(read(text), "gmail")
+    assert {name for name in ("hard_bounced", "blocked", "delivered", "deferred") if found[name]} == {measure}
+
+
+EXCHANGE = "#Fields: date-time,server-hostname,source,event-id,network-message-id,recipient-address,recipient-status\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "measure"),
+    [
+        ("ROUTING", "[{LED=550 5.4.310 DNS domain gmail.com does not exist};{FQDN=gmail.com}]", "hard_bounced"),
+        ("DNS", "550 5.4.4 SMTPSEND.DNS.InvalidData", "hard_bounced"),
+        ("SMTP", "550 5.7.1 blocked using zen.spamhaus.org", "blocked"),
+        ("ROUTING", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", None),
+        ("DSN", "250 2.1.5", None),
+    ],
+)
+def test_what_exchange_gives_up_by_itself_is_no_block(source: str, status: str, measure: str | None) -> None:
+    text = f"{EXCHANGE}2026-11-24T23:30:02.100Z,gmail.com,{source},FAIL,guid,a@gmail.com,{status}\n"
+    observed = read(text)
+    assert observed.days or measure is None
+    if measure is not None:
+        found = counts(observed, "gmail")
+        assert {name for name in ("hard_bounced", "blocked", "delivered", "deferred") if found[name]} == {measure}
+    else:
+        assert not observed.days
+
+
+def test_postfix_lines_without_a_recipient_are_counted_as_damaged() -> None:
+    whole = postfix_line(0, "AAA", "a@gmail.com", "1", "sent (250 OK)")
+    cut = postfix_line(1, "BBB", "a@gmail.com", "1", "sent (250 OK)").replace("to=<a@gmail.com>, ", "")
+    observed = read(whole + cut + postfix_line(2, "CCC", "a@gmail.com", "1", "sent (250 OK)"))
+    assert (counts(observed, "gmail")["delivered"], observed.n_problems) == (2, 1)
+    assert observed.problems[0].line == 2
+
+
+def test_mail_that_loops_back_is_said_to_be_left_out() -> None:
+    own = "bounced (mail for gmail.com loops back to myself)"
+    observed = read(
+        postfix_line(0, "AAA", "a@gmail.com", "1", own) + postfix_line(1, "B", "a@gmail.com", "1", "sent (250 OK)")
+    )
+    assert counts(observed, "gmail")["hard_bounced"] == 0
+    assert any("within your own machines" in note for note in observed.notes)
+
+
+# --- services: what they tell twice, and what comes back
+
+
+def of_ses(kind: str, second: int, **told: object) -> str:
+    mail = {"messageId": "m1", "timestamp": "2026-11-24T09:58:00.000Z", "destination": ["a@gmail.com"]}
+    stamp = {"timestamp": f"2026-11-24T09:58:{second:02d}.000Z"}
+    return json.dumps({"eventType": kind, "mail": mail, kind.lower(): {**stamp, **told}}) + "\n"
+
+
+def ses_bounce(second: int, kind: str, subtype: str, said: str = "") -> str:
+    one = {"emailAddress": "a@gmail.com", **({"diagnosticCode": said} if said else {})}
+    return of_ses("Bounce", second, bounceType=kind, bounceSubType=subtype, bouncedRecipients=[one])
+
+
+SES_DELIVERY = of_ses("Delivery", 1, recipients=["a@gmail.com"])
+SENDGRID = {"email": "a@gmail.com", "sg_message_id": "m1.x"}
+SENDGRID_DELIVERY = json.dumps({**SENDGRID, "event": "delivered", "timestamp": 1764000000, "sg_event_id": "1"})
+SENDGRID_BOUNCE = json.dumps(
+    {**SENDGRID, "event": "bounce", "timestamp": 1764003600, "sg_event_id": "2", "reason": "550 5.1.1 no such user"}
+)
+MAILGUN = {"recipient": "a@gmail.com", "message": {"headers": {"message-id": "m1"}}}
+MAILGUN_DELIVERY = json.dumps({**MAILGUN, "event": "delivered", "timestamp": 1764000000.5, "id": "1"})
+MAILGUN_BOUNCE = json.dumps(
+    {
+        **MAILGUN,
+        "event": "failed",
+        "severity": "permanent",
+        "timestamp": 1764003600.5,
+        "id": "2",
+        "delivery-status": {"code": 550, "message": "5.1.1 no such user"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("delivery", "bounce"),
+    [
+        (SES_DELIVERY, ses_bounce(9, "Permanent", "General", "smtp; 550 5.1.1 no such user")),
+        (SENDGRID_DELIVERY, SENDGRID_BOUNCE),
+        (MAILGUN_DELIVERY, MAILGUN_BOUNCE),
+    ],
+    ids=["ses", "sendgrid", "mailgun"],
+)
+def test_a_bounce_that_comes_back_replaces_the_delivery(delivery: str, bounce: str) -> None:
+    for text in (f"{delivery}\n{bounce}", f"{delivery}\n{delivery}\n{bounce}\n{bounce}"):
+        found = counts(read(text), "gmail")
+        assert (found["sent"], found["delivered"], found["hard_bounced"]) == (1, 0, 1)
+    alone = counts(read(bounce), "gmail")
+    assert (alone["sent"], alone["hard_bounced"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "said", "measure"),
+    [
+        ("General", "", "expired"),
+        ("General", "smtp; 451 4.4.7 expired", "expired"),
+        ("MailboxFull", "", "hard_bounced"),
+        ("MessageTooLarge", "", "hard_bounced"),
+        ("ContentRejected", "", "blocked"),
+        ("AttachmentRejected", "", "blocked"),
+        ("General", "smtp; 550 5.7.1 blocked using zen.spamhaus.org", "blocked"),
+    ],
+)
+def test_transient_bounces_of_ses(subtype: str, said: str, measure: str) -> None:
+    found = counts(read(ses_bounce(9, "Transient", subtype, said)), "gmail")
+    assert {name for name in ("hard_bounced", "blocked", "delivered", "expired") if found[name]} == {measure}
+
+
+def test_an_automatic_answer_is_no_bounce() -> None:
+    observed = read(SES_DELIVERY + ses_bounce(9, "Transient", "General"))
+    found = counts(observed, "gmail")
+    assert (found["sent"], found["delivered"], found["hard_bounced"], found["expired"]) == (1, 1, 0, 0)
+    assert any("automatic answers" in note for note in observed.notes)
+
+
+def test_events_told_twice_count_once_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("planner.observing.logs.formats.json_values.Recent", lambda: Recent(100))
+    lines = [SENDGRID_DELIVERY.replace('"1"', f'"e{n}"').replace("m1.x", f"m{n}.x") for n in range(150)]
+    observed = read("\n".join([*lines, *lines[60:]]))
+    assert counts(observed, "gmail")["delivered"] == 150
+    assert any("told twice: 90" in note for note in observed.notes)
+
+
 # --- other stamps of qmail, other wrappings of events
 
 
@@ -548,7 +697,8 @@ def test_a_line_of_many_megabytes_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (b"", "None of the formats"),
+        (b"", "It is empty"),
+        (b"\n\n", "It is empty"),
         (b"hello\n", "None of the formats"),
         (b"PK\x03\x04....", "a zip or Excel file"),
     ],
@@ -566,6 +716,7 @@ def test_wrong_arguments_are_said(tmp_path: Path) -> None:
         (lambda: wp.read_log(io.StringIO("x")), "mode 'rb'"),
         (lambda: wp.read_log(LOGS / "exim.log", format="exmi"), "exim"),
         (lambda: wp.read_log(LOGS / "exim.log", timezone="Mars/Olympus"), "no time zone"),
+        (lambda: wp.read_log(LOGS / "exim.log", year=26), "26 is no year"),
     ):
         with pytest.raises(wp.InputError, match=message):
             call()

@@ -26,8 +26,9 @@ class Reader(Values):
     """Counts events."""
 
     def identity(self, event: Event) -> str:
-        """The event's own id."""
-        return str(event.get("id") or "")
+        """Kind and the event's own id."""
+        number = event.get("id")
+        return f"{event['event']} {number}" if number else ""
 
     def event(self, event: Event) -> None:
         """Count one event."""
