@@ -58,7 +58,11 @@ _KNOWN_NOISE = 0.3
 """How far the share of first attempts strays from that of all attempts which were deferred for other causes."""
 
 _RETRIES_ONLY = 0.1
-"""How likely the limit met nothing but retries, where it met something and first attempts show no trace."""
+"""How likely the limit met nothing but retries, where it met something, mail waited or came back the same day, and
+first attempts show no trace."""
+
+_NO_REASON = 1e-3
+"""How likely a limit is named though neither new mail nor retries met it."""
 
 
 class Seen(NamedTuple):
@@ -213,7 +217,7 @@ def _judge_day(world, i, habits, seen, d, kept):  # type: ignore[no-untyped-def]
         if not math.isnan(seen.turned_away[d]):
             day, tail = _first_attempts(
                 volume, seen.turned_away[d], seen.ways[d], free, background, trouble, seen.verdict[d], noisy,
-                habits[SPREAD], habits[NOISE],
+                kept[RAN] > 0.0, habits[SPREAD], habits[NOISE],
             )  # fmt: skip
         elif seen.verdict[d] != UNSURE:
             clean = _clean(volume, free, habits[SPREAD])
@@ -252,7 +256,7 @@ def _count(k, n, ways, share, noise):  # type: ignore[no-untyped-def]
 
 @inlined
 def _first_attempts(  # type: ignore[no-untyped-def]
-    n, turned_away, ways, free, background, trouble, verdict, noisy, spread, noise
+    n, turned_away, ways, free, background, trouble, verdict, noisy, ran, spread, noise
 ):
     """Log likelihood of how many of the day's n first attempts were turned away, and chance of what is as strange.
 
@@ -276,7 +280,7 @@ def _first_attempts(  # type: ignore[no-untyped-def]
     if verdict != TROUBLED or k <= others * n + 3.0 * math.sqrt(around + 1.0):
         clean = _clean(n, free, spread)
         if verdict == TROUBLED:
-            clean *= _RETRIES_ONLY
+            clean *= _RETRIES_ONLY if ran or free < n * (1.0 + 2.0 * others) else _NO_REASON
         chance, share = trouble
         calm = (1.0 - chance) * _count(k, n, ways, others, noise)
         # how much of the day the provider's own trouble takes is anybody's guess

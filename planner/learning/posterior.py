@@ -268,16 +268,47 @@ def _moved(
 ) -> tuple[Cloud, tuple[Floats, Any], float]:
     """Try one move of every particle's scores that are named by `moves`; `limit` tells whether limits hang on them.
 
-    A move is reversible under a normal law fitted to the particles: of all scores together, which follows ridges, or
-    of some scores, each by itself, which renews what little is known of. Returns how far particles have come: the
-    share of the law that was drawn anew, over all scores; and how many days were run for it.
+    A move is reversible under a normal law fitted to particles: of all scores together, which follows ridges, or of
+    some scores, each by itself, which renews what little is known of. One half moves by the law of the other: fitted to
+    the particles that it moves, it would draw them together. Returns how far particles have come: the share of the law
+    that was drawn anew, over all scores; and how many days were run for it.
     """
+    n = len(cloud.scores)
+    order = luck.permutation(n)
+    halves = order[: n // 2], order[n // 2 :]
+    share, which, ran = np.zeros(n), np.zeros(n, dtype=int), 0.0
+    for mine, others in (halves, halves[::-1]):
+        best = cloud.days[:, :, FIT].max(axis=0)
+        most = best[::-1].cumsum()[::-1] - best + _MARGIN
+        part = Cloud(*(each[mine] for each in cloud))
+        moved, (share[mine], which[mine]), days_run = _tried(
+            target, part, cloud.scores[others][:, moves], most, power, moves, luck, pays, limit=limit
+        )
+        for whole, own in zip(cloud, moved, strict=True):
+            whole[mine] = own
+        ran += days_run
+    return cloud, (share, which), ran
+
+
+def _tried(
+    target: Target,
+    cloud: Cloud,
+    others: Floats,
+    most: Floats,
+    power: float,
+    moves: Any,
+    luck: np.random.Generator,
+    pays: Floats | None,
+    *,
+    limit: bool,
+) -> tuple[Cloud, tuple[Floats, Any], float]:
+    """Try one move of every particle by a law fitted to `others`; as `_moved`."""
     scores, doors, fit, days = cloud
     n = len(scores)
     own = scores[:, moves]
     noise = luck.standard_normal(own.shape)
-    centre = own.mean(axis=0)
-    spread = np.cov(own, rowvar=False)
+    centre = others.mean(axis=0)
+    spread = np.cov(others, rowvar=False)
     spread = (1.0 - _LOOSENED) * spread + np.diag(_LOOSENED * np.diag(spread) + 1e-6)
     which = np.zeros(n, dtype=int)
     if pays is not None:
@@ -299,8 +330,6 @@ def _moved(
     if limit:
         fresh = luck.random(doors.shape) < np.array([0.0, 0.1, 0.5])[luck.integers(3, size=n)][:, None]
         new_doors = np.where(fresh, luck.random(doors.shape), doors)
-        best = days[:, :, FIT].max(axis=0)
-        most = best[::-1].cumsum()[::-1] - best + _MARGIN
         new_fit, new_days = target.judge(target.values(proposed), habits_of(proposed), new_doors, least, most)
     else:
         new_doors = doors
