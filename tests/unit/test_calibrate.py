@@ -123,7 +123,7 @@ def test_where_nothing_can_be_learnt_nothing_is_pretended(good, troubled) -> Non
 
 
 def test_what_nothing_depends_on_keeps_its_whole_prior() -> None:
-    """Particles that move by a law fitted to themselves draw together: as few as these, by a fifth of their variance."""
+    """A law fitted to the particles that it moves draws them together: so few of them by a fifth of their variance."""
     seen = evidence_of(SENDER, observed(GOOD)).seen[SENDER.provider_names.index("yahoo")]
     policy = policies_of(SENDER, None)["yahoo"]
     with ThreadPoolExecutor(1) as pool:
