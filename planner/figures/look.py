@@ -100,6 +100,21 @@ def edge(x: list[Any], y: list[Any], fill: str | None, name: str | None, line: d
     )
 
 
+def banded(rows: pd.DataFrame, value: str, *, name: str, band: str | None, digits: str) -> list[Scatter]:
+    """Draw a dotted line of a column by date, over a band from ``q10`` to ``q90``; `digits` as d3 writes them."""
+    days = list(rows["date"])
+    line = Scatter(
+        x=days,
+        y=list(rows[value]),
+        customdata=list(zip(rows["q10"], rows["q90"], strict=True)),
+        name=name,
+        mode="lines",
+        line={"color": NEUTRAL, "width": 2, "dash": "dot"},
+        hovertemplate=f"%{{y:{digits}}}, 8 times in 10 %{{customdata[0]:,.2~r}} to %{{customdata[1]:,.2~r}}",
+    )
+    return [edge(days, list(rows["q90"]), None, None), edge(days, list(rows["q10"]), "tonexty", band), line]
+
+
 def add_other(
     figure: Figure,
     other: pd.DataFrame,

@@ -48,19 +48,8 @@ def planned_and_observed(frame: pd.DataFrame, today: date | None = None) -> Figu
 
 def _planned_and_observed(rows: pd.DataFrame, named: bool) -> list[Scatter]:
     days, colour = list(rows["date"]), look.PALETTE[0]
-    traces = [
-        look.edge(days, list(rows["q90"]), None, None),
-        look.edge(days, list(rows["q10"]), "tonexty", "Forecast, 8 times in 10" if named else None),
-        Scatter(
-            x=days,
-            y=list(rows["volume"]),
-            customdata=list(zip(rows["q10"], rows["q90"], strict=True)),
-            name="Planned",
-            mode="lines",
-            line={"color": look.NEUTRAL, "width": 2, "dash": "dot"},
-            hovertemplate="%{y:,.0f}, 8 times in 10 %{customdata[0]:,.2~r} to %{customdata[1]:,.2~r}",
-        ),
-    ]
+    band = "Forecast, 8 times in 10" if named else None
+    traces = look.banded(rows, "volume", name="Planned", band=band, digits=",.0f")
     for column, name, symbol, shade in (
         ("sent", "Sent", "circle-open", colour),
         ("delivered", "Delivered", "x-thin", look.ALARM),

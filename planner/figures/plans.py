@@ -167,20 +167,8 @@ def _area(name: str, rows: pd.DataFrame, number: int) -> Scatter:
 
 
 def _add_total(figure: Figure, total: pd.DataFrame) -> None:
-    days = list(total["date"])
-    figure.add_trace(look.edge(days, list(total["q90"]), None, None))
-    figure.add_trace(look.edge(days, list(total["q10"]), "tonexty", "Sent with reaction, 8 times in 10"))
-    figure.add_trace(
-        Scatter(
-            x=days,
-            y=list(total["q50"]),
-            customdata=list(zip(total["q10"], total["q90"], strict=True)),
-            name="Sent with reaction, median",
-            mode="lines",
-            line={"color": look.NEUTRAL, "width": 2, "dash": "dot"},
-            hovertemplate="%{y:,.2~r}, 8 times in 10 %{customdata[0]:,.2~r} to %{customdata[1]:,.2~r}",
-        )
-    )
+    band = "Sent with reaction, 8 times in 10"
+    figure.add_traces(look.banded(total, "q50", name="Sent with reaction, median", band=band, digits=",.2~r"))
 
 
 def _add_level(figure: Figure, value: float, text: str) -> None:

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
-from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.formats.syslog import Stamps
+from planner.observing.logs.formats.syslog import Syslog, alike
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL, Tally
 
@@ -42,15 +41,14 @@ _DIGITS = {c: i for i, c in enumerate(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcd
 
 def recognises(sample: Sequence[bytes]) -> int:
     """How many of these lines look like Exim's."""
-    return sum(_LINE.search(line, 0, 200) is not None for line in sample)
+    return alike(sample, _LINE)
 
 
-class Reader(Base):
+class Reader(Syslog):
     """Counts the lines of a block."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally)
-        self._stamps = Stamps(tally)
         self._ahead: int | None = None
         """Seconds that the stamps are ahead of the times in message ids: the zone that neither names."""
 

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
-from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.formats.syslog import Stamps
+from planner.observing.logs.formats.syslog import Syslog, alike
 from planner.observing.logs.replies import ACCEPTED
 from planner.observing.logs.tally import LOCAL, LONG, Tally, delay_bin
 
@@ -38,15 +37,14 @@ _LOOP = b"loops back to myself"
 
 def recognises(sample: Sequence[bytes]) -> int:
     """How many of these lines look like Postfix's."""
-    return sum(_LINE.search(line, 0, 200) is not None for line in sample)
+    return alike(sample, _LINE)
 
 
-class Reader(Base):
+class Reader(Syslog):
     """Counts the lines of a block."""
 
     def __init__(self, tally: Tally) -> None:
         super().__init__(tally)
-        self._stamps = Stamps(tally)
         self._bins: dict[bytes, int] = {}
         self._quick = delay_bin(LONG)
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import CUT_OFF
-from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.formats.syslog import Stamps
+from planner.observing.logs.formats.syslog import Syslog, alike
 from planner.observing.logs.replies import ACCEPTED
-from planner.observing.logs.tally import LOCAL, Tally
+from planner.observing.logs.tally import LOCAL
 
 _ID = rb"[0-9A-Za-z]{12,16}"
 _LINE = re.compile(rb"(?:sendmail|sm-mta|sm-msp-queue|sm-que)\[\d+\]: " + _ID + rb": (?:to|from|clone)=")
@@ -37,15 +36,11 @@ _ADDRESS = re.compile(rb"<([^<>\n]*)>|([^\s,<>]+@[^\s,<>]+)")
 
 def recognises(sample: Sequence[bytes]) -> int:
     """How many of these lines look like Sendmail's."""
-    return sum(_LINE.search(line, 0, 200) is not None for line in sample)
+    return alike(sample, _LINE)
 
 
-class Reader(Base):
+class Reader(Syslog):
     """Counts the lines of a block."""
-
-    def __init__(self, tally: Tally) -> None:
-        super().__init__(tally)
-        self._stamps = Stamps(tally)
 
     def read(self, block: Block) -> None:
         """Count the deliveries and expiries of whole lines."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from planner.observing.logs.blocks import Block
+from planner.observing.logs.formats.base import Reader
 from planner.observing.logs.tally import Tally
 
 _DAY = rb"[A-Z][a-z]{2} [ 0-3]\d |\d{4}-\d\d-\d\d[T ]"
 _GOOD_START = re.compile(_DAY)
 _BAD_START = re.compile(rb"\n(?!\r?\n|\Z|" + _DAY + rb")")
 _ZONE = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.,]*+(\s?(?:Z|[+-]\d\d:?\d\d))?(?=\s)")
+
+
+def alike(sample: Sequence[bytes], line: re.Pattern[bytes]) -> int:
+    """How many lines have the words of a program near their beginning."""
+    return sum(line.search(one, 0, 200) is not None for one in sample)
 
 
 class Stamps:
@@ -72,3 +79,11 @@ def _zone(text: bytes, start: int = 0) -> bytes:
         return b""
     found = _ZONE.match(text, start)
     return (found[1] or b"") if found else b""
+
+
+class Syslog(Reader):
+    """Reads lines that begin with a stamp."""
+
+    def __init__(self, tally: Tally) -> None:
+        super().__init__(tally)
+        self._stamps = Stamps(tally)
