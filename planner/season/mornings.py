@@ -163,6 +163,7 @@ def _replanned(
     )
     cells = _cut(first.schedule, caps, day)
     if not cells:
+        tell(1.0, "No verdict lowers what is planned")
         return first, _marked(first, decided)
     asked["retry"] = first.retry  # the search for it is the longest part
     again = optimize(
