@@ -421,7 +421,7 @@ def _judged(task: Task, fit: Beliefs, choose: Beliefs, n_days: int, tell: Progre
         ratio = (risk + _DOUBT * _USUAL_RATIO) / (given_up + _DOUBT)
         given_up = np.maximum(given_up, np.minimum(referee.MOST_GIVEN_UP, level / ratio))
         drops.append((given_up * len(fit)).astype(int))
-        judged.append(referee.judge(run, referee.volumes_at(nested, drops[-1]), task.reaction))
+        judged.append(referee.judge(run, referee.volumes_at(nested, drops[-1]), task.reaction, task.decided))
         risk = choose.weights @ np.isfinite(judged[-1].first_wrong)
     return Search(nested, referee.LEVELS, drops, judged, run)
 

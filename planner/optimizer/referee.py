@@ -40,10 +40,12 @@ class Judged(NamedTuple):
 
     `days`, `first_wrong` (scenarios, P): day of reaching the target, and of the first wrong day, inf for never;
     `wrong_days`, `delayed`, `lost` (P,): mean number, shares of the injected mail that is not stuck. Days that happened
-    may have reached the target; what goes wrong, and what becomes of the mail, is that of the days left.
+    may have reached the target; what goes wrong, and what becomes of the mail, is that of the days left. `full` is as
+    `days`, but of the days that the ramp is free to choose.
     """
 
     days: Floats
+    full: Floats
     first_wrong: Floats
     wrong_days: Floats
     delayed: Floats
@@ -129,8 +131,8 @@ def without_stuck_mail(beliefs: Beliefs) -> Beliefs:
     return Beliefs(beliefs.providers, values, beliefs.weights)
 
 
-def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
-    """Simulate ramps with reaction; volume (providers, days).
+def judge(run: Run, volume: Floats, reaction: Reaction, fixed: Floats | None = None) -> Judged:
+    """Simulate ramps with reaction; volume (providers, days), `fixed` as for `ramps`.
 
     Until its first wrong day a scenario follows the ramp to the letter, so the risk is the same as without reaction.
     """
@@ -142,11 +144,15 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
     days = reached_days(injected, wrong, demand, targets)
     weights = run.beliefs.weights
     n_seen = 0 if run.seen is None else min(len(run.seen), volume.shape[1])
+    free = np.ones_like(demand) if fixed is None else (fixed[:, : volume.shape[1]] < 0.0).astype(float)
+    free[:, :n_seen] = 0.0
+    full = reached_days(injected, wrong, demand * free, targets)
     wrong[:, :, :n_seen] = False
     sums = np.einsum("s,kspd->kp", weights, rows[:, :, :, n_seen:])
     sent = np.maximum(sums[layout.INJECTED], 1.0)
     return Judged(
         days,
+        full,
         np.where(wrong.any(axis=2), wrong.argmax(axis=2), np.inf),
         np.einsum("s,spd->p", weights, wrong.astype(float)),
         sums[layout.DELAYED] / sent,
@@ -157,10 +163,11 @@ def judge(run: Run, volume: Floats, reaction: Reaction) -> Judged:
 def most_balanced(judged: list[Judged], weights: Floats) -> Any:
     """Return for each provider the level whose 80 % day is earliest, (providers,).
 
-    The most cautious one of those that are hardly later: with so few scenarios they cannot be told apart.
+    The most cautious one of those that are hardly later: with so few scenarios they cannot be told apart. Days that
+    happened or were decided by somebody else reach the target at every level, and speak for none.
     """
-    at_80 = np.stack([quantiles(each.days, weights, (0.8,))[0] for each in judged])
-    reaching = np.stack([weights @ np.isfinite(each.days) for each in judged])
+    at_80 = np.stack([quantiles(each.full, weights, (0.8,))[0] for each in judged])
+    reaching = np.stack([weights @ np.isfinite(each.full) for each in judged])
     # where no level reaches it four times in five, the most likely to reach it at all
     at_80 = np.where(np.isfinite(at_80).any(axis=0), at_80, -reaching)
     best = at_80.min(axis=0)

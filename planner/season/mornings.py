@@ -13,6 +13,7 @@ import numpy as np
 from planner.learning.updating import calibrate as learn
 from planner.observing.alarms import percent
 from planner.observing.judging import alarms as judge
+from planner.observing.observations import Observations
 from planner.optimizer.planning import Progress, longest, optimize
 from planner.season.lookups import look_ups
 from planner.season.report import Morning, Today, nearest_day
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from planner.inputs.sender import Sender
     from planner.learning.calibration import Calibration
     from planner.observing.alarms import Alarms
-    from planner.observing.observations import Observations
     from planner.optimizer.plan import Plan
     from planner.season.season import Season
 
@@ -97,8 +97,7 @@ def morning(
     else:
         start = _HALF_WAY if believed is not None else 0.0
         rest = partial(_later, tell, start)
-        taken = _taken_for(season.sender, before, unseen)
-        wished, plan = _replanned(season, before, seen, believed, caps, taken, day, rest)
+        wished, plan = _replanned(season, before, _with_unseen(seen, before, unseen), believed, caps, day, rest)
     cells = _cut(plan.schedule, caps, day)
     schedule = plan.with_cells(cells) if cells else plan.schedule
     return Morning(
@@ -136,7 +135,6 @@ def _replanned(
     seen: Observations,
     believed: Calibration | None,
     caps: Cells,
-    taken: Cells,
     day: date,
     tell: Progress,
 ) -> tuple[Plan, Plan]:
@@ -150,34 +148,33 @@ def _replanned(
     last = season.sender.start + timedelta(days=longest(season.sender, seen_days(season.sender, observed)) - 1)
     by_hand = _by_hand(season.sender, before, day, last)
     stops = {name: {d: n for d, n in days.items() if n == 0 and d <= last} for name, days in caps.items()}
-    past = {name: {d: n for d, n in days.items() if d <= last} for name, days in taken.items()}
-    decided = {name: days for name, days in _joined(past, stops).items() if days}
+    stops = {name: days for name, days in stops.items() if days}
     twice = any(any(days.values()) for days in caps.values())
     share_of_first = 0.5 if twice else 1.0
     first = optimize(
         season.sender,
         observed=observed,
-        fixed=_joined(by_hand, decided),
+        fixed=_joined(by_hand, stops),
         progress=lambda share, text: tell(share_of_first * share, text),
         **asked,
     )
     cells = _cut(first.schedule, caps, day)
     if not cells:
         tell(1.0, "No verdict lowers what is planned")
-        return first, _marked(first, decided)
+        return first, _marked(first, stops)
     asked["retry"] = first.retry  # the search for it is the longest part
     again = optimize(
         season.sender,
         observed=observed,
-        fixed=_joined(by_hand, decided, cells),
+        fixed=_joined(by_hand, stops, cells),
         progress=partial(_later, tell, share_of_first),
         **asked,
     )
-    return first, _marked(again, _joined(decided, cells))
+    return first, _marked(again, _joined(stops, cells))
 
 
 def _marked(plan: Plan, cells: Cells) -> Plan:
-    """Note which decided cells nobody decided by hand: tomorrow they are decided anew."""
+    """Note which decided cells are a verdict's: tomorrow they are decided anew."""
     if not cells:
         return plan
     noted = {name: [d.isoformat() for d in days] for name, days in cells.items()}
@@ -221,19 +218,13 @@ def _unseen(sender: Sender, seen: Observations, day: date) -> list[date]:
     return [sender.start + timedelta(days=d) for d in range(first, (day - sender.start).days)]
 
 
-def _taken_for(sender: Sender, before: Plan | None, unseen: list[date]) -> Cells:
-    """Return what is taken to have been sent on days of which nothing is known."""
+def _with_unseen(seen: Observations, before: Plan | None, unseen: list[date]) -> Observations:
+    """Return the counts with those days mailed as the plan in force says; without one, not at all."""
     if not unseen:
-        return {}
-    first = (unseen[0] - sender.start).days
-    takes = sender.demand(first + len(unseen))[:, first:] > 0
-    return {
-        name: {
-            d: _volume(before.schedule, name, d) if before is not None and takes[p, i] else 0
-            for i, d in enumerate(unseen)
-        }
-        for p, name in enumerate(sender.provider_names)
-    }
+        return seen
+    names = seen.providers if before is None else before.schedule.providers
+    sent = [[0 if before is None else _volume(before.schedule, name, day) for day in unseen] for name in names]
+    return seen.merge(Observations(names, tuple(unseen), sent=np.array(sent, dtype=float)))
 
 
 def _unseen_said(unseen: list[date], before: Plan | None, day: date) -> str:

@@ -143,7 +143,8 @@ class Morning:
             f"{self.name}, day {self.day_number}: {whole(self.messages)} messages today",
             trouble or "no alarm",
         ]
-        return f"{', '.join(parts)}. {self.plan.headline()}{self._moved()}"
+        unseen = f" {self.unseen.partition(':')[0]}." if self.unseen else ""
+        return f"{', '.join(parts)}. {self.plan.headline()}{self._moved()}{unseen}"
 
     def _moved(self) -> str:
         by = self.changes.later_by if self.changes is not None else 0.0

@@ -309,3 +309,24 @@ def test_changes_name_throttled_days_and_alarms(plan, seen):
 def test_days_that_make_no_sense_are_refused(plan, days):
     with pytest.raises(wp.InputError, match="days is"):
         wp.changes(plan, plan, days=days)
+
+
+# --- a target that was reached before the days left, or by a day that somebody decided
+
+
+def test_who_has_reached_the_target_stays_there(plan) -> None:
+    """Days that happened reach it at every level of risk, so that the most careful one, of one message, would do."""
+    n_days = len(plan.schedule.dates)
+    steady = plan_of(sender(), observed=counted(plan.schedule.total), retry=plan.retry)
+    left = steady.schedule.total[:, n_days:]
+    assert left.shape[1] >= 7
+    assert (left >= 0.5 * sender().targets()[:, None]).all()
+
+
+def test_a_decided_day_at_the_target_does_not_end_the_ramp(plan, seen) -> None:
+    tomorrow = (START + timedelta(days=N_SEEN)).isoformat()
+    fixed = {
+        name: {tomorrow: float(target)} for name, target in zip(("gmail", "yahoo"), sender().targets(), strict=True)
+    }
+    bold = plan_of(sender(), observed=seen, fixed=fixed, retry=plan.retry)
+    assert (bold.schedule.total[:, -1] >= 0.2 * sender().targets()).all()
