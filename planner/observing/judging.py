@@ -12,7 +12,7 @@ import numpy as np
 from planner.errors import InputError
 from planner.inputs.fields import shown
 from planner.observing.alarms import Alarm, Alarms
-from planner.observing.measures import IDLE, Evidence, evidence, idle_days, lower_bound
+from planner.observing.measures import IDLE, LOOK_BACK, Evidence, evidence, idle_days, lower_bound
 from planner.observing.rules import Rule, RuleSet, rule_set
 from planner.vocabulary import Verdict, short_day
 
@@ -101,7 +101,27 @@ def _outcome(
     """Give the alarm, True where there is none, None where it cannot be judged."""
     if rule.measure == IDLE:
         return _idle(seen, provider, key, rule, chosen, today)
-    counted = evidence(seen, provider, rule.measure, today, rule.window_days, rule.window_sends)
+    found = _judged(seen, provider, key, rule, chosen, today, today, level)
+    if rule.action == Verdict.STOP and not (isinstance(found, Alarm) and found.certain):
+        # the silence of a stop does not make good what stopped it: it is over, and what lifts it still to be kept
+        earlier = _judged(seen, provider, key, rule, chosen, today, _after_last_mail(seen, provider, today), level)
+        if isinstance(earlier, Alarm) and earlier.certain:
+            return earlier
+    return found
+
+
+def _judged(
+    seen: Observations,
+    provider: str,
+    key: str,
+    rule: Rule,
+    chosen: RuleSet,
+    today: date,
+    as_of: date,
+    level: float,
+) -> Alarm | bool | None:
+    """As `_outcome`, with the windows of another morning."""
+    counted = evidence(seen, provider, rule.measure, as_of, rule.window_days, rule.window_sends)
     if counted is None:
         return None
     if counted.share <= rule.limit:
@@ -109,6 +129,13 @@ def _outcome(
     bound = lower_bound(counted.count, counted.of, level)
     certain = bound > rule.limit and counted.count >= rule.at_least
     return _alarm(provider, key, rule, chosen, today, counted, bound, certain=certain)
+
+
+def _after_last_mail(seen: Observations, provider: str, today: date) -> date:
+    """Return the morning after the last day with mail; today, if that is long ago."""
+    mailed = np.nan_to_num(seen.sent[seen.providers.index(provider)]) > 0
+    days = [day for day, any_mail in zip(seen.days, mailed, strict=True) if any_mail and day < today]
+    return days[-1] + timedelta(days=1) if days and (today - days[-1]).days <= LOOK_BACK else today
 
 
 def _idle(seen: Observations, provider: str, key: str, rule: Rule, chosen: RuleSet, today: date) -> Alarm | bool:

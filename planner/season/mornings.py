@@ -90,8 +90,9 @@ def morning(
         tell(0.0, "Learning from what was observed")
         believed = _learnt(season.sender, seen, before, lambda share: tell(_HALF_WAY * share, "Learning"))
     last = _last_days(seen)
-    caps = _caps(season.sender, found, last, day)
-    unseen = _unseen(season.sender, seen, day)
+    mailer = season.sender if before is None or replan else before.sender
+    caps = _caps(mailer, found, last, day)
+    unseen = _unseen(mailer, seen, day)
     if before is not None and not replan:
         plan = wished = before
     else:
@@ -111,7 +112,7 @@ def morning(
         believed,
         () if found is None else tuple(look_ups(found, season.rules)),
         tuple(dict.fromkeys(_doubts(season.sender, seen, found, believed, day))),
-        _unseen_said(unseen, before, day),
+        _unseen_said(mailer, unseen, before, day),
     )
 
 
@@ -147,7 +148,8 @@ def _replanned(
     observed = seen if seen.days else None
     last = season.sender.start + timedelta(days=longest(season.sender, seen_days(season.sender, observed)) - 1)
     by_hand = _by_hand(season.sender, before, day, last)
-    stops = {name: {d: n for d, n in days.items() if n == 0 and d <= last} for name, days in caps.items()}
+    start = season.sender.start
+    stops = {name: {d: n for d, n in days.items() if n == 0 and start <= d <= last} for name, days in caps.items()}
     stops = {name: days for name, days in stops.items() if days}
     twice = any(any(days.values()) for days in caps.values())
     share_of_first = 0.5 if twice else 1.0
@@ -227,14 +229,25 @@ def _with_unseen(seen: Observations, before: Plan | None, unseen: list[date]) ->
     return seen.merge(Observations(names, tuple(unseen), sent=np.array(sent, dtype=float)))
 
 
-def _unseen_said(unseen: list[date], before: Plan | None, day: date) -> str:
+def _unseen_said(sender: Sender, unseen: list[date], before: Plan | None, day: date) -> str:
+    """Say which days are not known, of those on which mail was due."""
     if not unseen:
         return ""
+    due = sender.send_mask((day - sender.start).days)
+    missing = [d for d in unseen if due[(d - sender.start).days]]
+    if before is not None:
+        missing = [d for d in missing if any(_volume(before.schedule, name, d) for name in before.schedule.providers)]
+    if not missing:
+        return ""
     how = "without mail" if before is None else "with the mail that was planned"
-    return (
-        f"Nothing is known of {dates_text(unseen[0], unseen[-1], since=day)}: they count as days {how}. "
-        "Bring in what was sent, and plan again."
-    )
+    return f"Nothing is known of {_days_said(missing, day)}: they count as days {how}. Bring in what was sent."
+
+
+def _days_said(days: list[date], today: date) -> str:
+    """Say days that follow one another as a range, others by their number."""
+    if (days[-1] - days[0]).days == len(days) - 1:
+        return dates_text(days[0], days[-1], since=today)
+    return f"{len(days)} days of mail on {dates_text(days[0], days[-1], since=today)}"
 
 
 def _joined(*many: Mapping[str, Mapping[date, int]]) -> Cells:

@@ -426,3 +426,15 @@ def test_only_a_stop_ends_with_a_restart(action, tmp_path):
     )
     with pytest.raises(InputError, match="restart is what a stop ends with"):
         judged(gmail(sent=[1000]), rules=rules)
+
+
+def test_the_silence_of_a_stop_does_not_make_good_what_stopped_it():
+    """The stop for complaints lasts as long as its window: on the day after, half is still the most."""
+    none = [0] * 7
+    seen = gmail(sent=[1000, *none], delivered=[1000, *none], complaints=[20, *none])
+    found = judged(seen)
+    assert found.today == days(9)[8]
+    assert (found.verdict("gmail"), found.restart("gmail")) == (Verdict.STEP_BACK, 0.5)
+    assert found[0].over
+    went_on = gmail(sent=[1000, *none, 500], delivered=[1000, *none, 500], complaints=[20, *none, 0])
+    assert judged(went_on).verdict("gmail") == Verdict.GO_ON

@@ -63,6 +63,10 @@ def cheap(season: wp.Season) -> wp.Morning:
     return wp.morning(season, calibrate=False, replan=False)
 
 
+def cheap_on(season: wp.Season, today: date) -> wp.Morning:
+    return wp.morning(season, today, calibrate=False, replan=False)
+
+
 def test_nothing_wrong_goes_on_as_planned(plan: wp.Plan) -> None:
     made = cheap(season(plan))
     assert (made.today, made.day_number) == (TODAY, N_DAYS + 1)
@@ -124,8 +128,7 @@ def test_days_of_which_nothing_is_known_are_said_first_and_taken_as_planned(plan
     late = TODAY + timedelta(days=3)
     made = wp.morning(known, late, calibrate=False)
     assert made.unseen == (
-        "Nothing is known of 11–13 Oct: they count as days with the mail that was planned. "
-        "Bring in what was sent, and plan again."
+        "Nothing is known of 11–13 Oct: they count as days with the mail that was planned. Bring in what was sent."
     )
     assert made.summary().splitlines()[1] == made.unseen
     assert made.to_dict()["unseen"] == made.unseen
@@ -136,6 +139,33 @@ def test_days_of_which_nothing_is_known_are_said_first_and_taken_as_planned(plan
     assert "they count as days without mail." in without.unseen
     assert not without.plan.schedule.total[:, past].any()
     assert cheap(known).unseen == ""
+
+
+def test_a_weekend_without_mail_is_nothing_that_is_not_known(plan: wp.Plan) -> None:
+    weekdays = wp.Sender.from_dict({**SENDER.to_dict(), "send_days": "weekdays"})
+    steady = wp.optimize(weekdays, scenarios=24)
+    counted = steady.schedule.total[:, :5]
+    week = wp.Observations(weekdays.provider_names, weekdays.dates(5), sent=counted, delivered=counted)
+    season = wp.Season.begun(weekdays, steady).observed(week, source="mail.log")
+    assert cheap_on(season, START + timedelta(days=7)).unseen == ""
+    assert "known of 12 Oct: they" in cheap_on(season, START + timedelta(days=8)).unseen
+
+
+def test_past_the_end_of_the_plan_the_days_left_begin_today(plan: wp.Plan) -> None:
+    late = plan.schedule.dates[-1] + timedelta(days=9)
+    made = wp.morning(season(plan), late, calibrate=False)
+    first = (late - START).days
+    assert made.plan.today == late
+    assert made.plan.schedule.dates[-1] >= late + timedelta(days=6)
+    assert (made.plan.schedule.total[:, first:] >= 0.5 * SENDER.targets()[:, None]).all()
+
+
+def test_a_stop_before_the_start_moves_nothing(plan: wp.Plan) -> None:
+    later = wp.Sender.from_dict({**SENDER.to_dict(), "start": (START + timedelta(days=20)).isoformat()})
+    made = wp.morning(season(plan, blocked=0.3).changed(later), TODAY, calibrate=False)
+    assert made.verdicts["yahoo"] == Verdict.STOP
+    assert made.messages == 0
+    assert made.plan.schedule.total[1, 0] > 0
 
 
 def test_planned_again_around_the_verdict_with_reasons(plan: wp.Plan) -> None:

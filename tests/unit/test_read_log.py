@@ -415,6 +415,7 @@ EXCHANGE = "#Fields: date-time,server-hostname,source,event-id,network-message-i
         ("DNS", "550 5.4.4 SMTPSEND.DNS.InvalidData", "hard_bounced"),
         ("SMTP", "550 5.7.1 blocked using zen.spamhaus.org", "blocked"),
         ("ROUTING", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", None),
+        ("SMTP", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found", "hard_bounced"),
         ("DSN", "250 2.1.5", None),
     ],
 )
@@ -490,7 +491,7 @@ MAILGUN_BOUNCE = json.dumps(
     ids=["ses", "sendgrid", "mailgun"],
 )
 def test_a_bounce_that_comes_back_replaces_the_delivery(delivery: str, bounce: str) -> None:
-    for text in (f"{delivery}\n{bounce}", f"{delivery}\n{delivery}\n{bounce}\n{bounce}"):
+    for text in (f"{delivery}\n{bounce}", f"{delivery}\n{delivery}\n{bounce}\n{bounce}", f"{bounce}\n{delivery}"):
         found = counts(read(text), "gmail")
         assert (found["sent"], found["delivered"], found["hard_bounced"]) == (1, 0, 1)
     alone = counts(read(bounce), "gmail")
@@ -521,8 +522,27 @@ def test_an_automatic_answer_is_no_bounce() -> None:
     assert any("automatic answers" in note for note in observed.notes)
 
 
+def test_what_services_tell_is_matched_across_files(tmp_path: Path) -> None:
+    (tmp_path / "aaa.json").write_text(SENDGRID_DELIVERY)
+    (tmp_path / "bbb.json").write_text(f"{SENDGRID_BOUNCE}\n{SENDGRID_DELIVERY}\n")
+    found = counts(wp.read_log(tmp_path), "gmail")
+    assert (found["sent"], found["delivered"], found["hard_bounced"]) == (1, 0, 1)
+
+
+def test_sendgrid_s_temporary_bounce_of_what_was_delivered_is_an_answer() -> None:
+    late = json.dumps({**json.loads(SENDGRID_BOUNCE), "reason": "452 4.2.2 mailbox full"})
+    found = counts(read(f"{SENDGRID_DELIVERY}\n{late}"), "gmail")
+    assert (found["sent"], found["delivered"], found["expired"]) == (1, 1, 0)
+
+
+def test_a_damaged_event_does_not_hide_its_repetition() -> None:
+    damaged = json.dumps({**json.loads(SENDGRID_DELIVERY), "timestamp": "soon"})
+    observed = read(f"{damaged}\n{SENDGRID_DELIVERY}")
+    assert (counts(observed, "gmail")["delivered"], observed.n_problems) == (1, 1)
+
+
 def test_events_told_twice_count_once_however_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("planner.observing.logs.formats.json_values.Recent", lambda: Recent(100))
+    monkeypatch.setattr("planner.observing.logs.tally.Recent", lambda: Recent(100))
     lines = [SENDGRID_DELIVERY.replace('"1"', f'"e{n}"').replace("m1.x", f"m{n}.x") for n in range(150)]
     observed = read("\n".join([*lines, *lines[60:]]))
     assert counts(observed, "gmail")["delivered"] == 150

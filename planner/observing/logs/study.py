@@ -40,6 +40,7 @@ _PASSED_OVER = {
     "suppressed": "messages that the service did not try, for it knew the address",
     "repeated": "events that the service told twice",
     "answers": "notes that came back after the server had accepted the mail, such as automatic answers",
+    "returned": "deliveries that an earlier line said had come back",
     "removed by hand": "messages that somebody removed from the queue",
 }
 _FAR_OFF = "date that cannot be: far from all others, or of another century"

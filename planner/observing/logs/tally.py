@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import date
@@ -13,6 +14,7 @@ from functools import lru_cache
 from planner.inputs.catalogue import Catalogue
 from planner.inputs.provider_names import OTHER
 from planner.observing.logs.queue import Queue
+from planner.observing.logs.recent import Recent
 from planner.observing.logs.replies import Answer, Outcome, Replies
 from planner.observing.logs.stamps import Clock
 from planner.vocabulary import Cause
@@ -69,6 +71,9 @@ class Tally:
         self.problems: Counter[str] = Counter()
         self.problem_lines: dict[str, list[tuple[str, int]]] = {}
         self.passed_over: Counter[str] = Counter()
+        self.told, self.accepted, self.refused = Recent(), Recent(), Recent()
+        """What services told of late, in any file: their events, and what became of deliveries; by `number_of`."""
+        self._salt = secrets.token_bytes(16)
         self.hours: dict[int, dict[int, list[int]]] = {}
         self.delays: dict[int, dict[int, list[int]]] = {}
         self.nowhen: dict[int, list[int]] = defaultdict(_no_counts)
@@ -125,6 +130,10 @@ class Tally:
         return sorted(name for name, providers in served.items() if len(providers) >= _RELAYS)
 
     # --- what happened
+
+    def number_of(self, *words: bytes) -> int:
+        """Number in place of words that nobody keeps, the same all through one reading."""
+        return hash((self._salt, words))
 
     def cells(self, hour: int) -> dict[int, list[int]]:
         """Counters of an hour, by provider."""

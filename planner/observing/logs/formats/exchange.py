@@ -54,8 +54,7 @@ class Reader(Table):
         if tally.began is None:
             tally.began = second
         host = f"{row.get('server-hostname', '')}[{row.get('server-ip', '')}]"
-        resolving = row.get("recipient-status", "").find("RESOLVER.") >= 0  # of the organisation's own addresses
-        inside = resolving or "intra-organization" in row.get("connector-id", "").lower()
+        inside = "intra-organization" in row.get("connector-id", "").lower()
         if inside or row.get("directionality", "").lower() == "incoming":
             tally.passed_over["inbound" if not inside else "local"] += 1
             return
@@ -70,6 +69,9 @@ class Reader(Table):
                 continue
             said = statuses[i] if i < len(statuses) and len(statuses) == len(addresses) else ";".join(statuses)
             said = said or row.get("source-context", "")
+            if source == "ROUTING" and "RESOLVER." in said:  # an address of the organisation itself
+                tally.passed_over["local"] += 1
+                continue
             text = _text(said)
             if event.startswith("SEND"):
                 tally.attempt(second, message, address, provider, ACCEPTED)

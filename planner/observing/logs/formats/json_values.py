@@ -13,7 +13,6 @@ from planner.inputs.provider_names import OTHER
 from planner.observing.logs.blocks import Block
 from planner.observing.logs.formats.base import ATTEMPTS_NOT_KNOWN, COMPLAINTS_NOT_KNOWN, CUT_OFF
 from planner.observing.logs.formats.base import Reader as Base
-from planner.observing.logs.recent import Recent
 from planner.observing.logs.replies import ACCEPTED, Answer
 from planner.observing.logs.tally import COMPLAINTS, LOCAL, Tally
 
@@ -74,8 +73,6 @@ class Values(Base):
         self._kept = ""
         self._line = 1
         self._file = ""
-        self._told = Recent()
-        self._accepted = Recent()
         self.deferrals = self.complaints = False
         """Whether any was seen: who subscribes to events chooses among them."""
 
@@ -103,27 +100,36 @@ class Values(Base):
         waited: float | None = None,
         first: bool | None = None,
     ) -> None:
-        """Count an attempt that the server accepted; it may still come back."""
-        place = self.tally.attempt(second, message, address, provider, ACCEPTED, waited=waited, first=first)
-        self._accepted.note(self._delivery(message, address), (second // 3600 << _HOUR) + (provider << 1) + place)
+        """Count an attempt that the server accepted; it may still come back, or have come back in an earlier line."""
+        delivery = self._delivery(message, address)
+        if delivery in self.tally.refused:
+            self.tally.passed_over["returned"] += 1
+            return
+        retry = self.tally.attempt(second, message, address, provider, ACCEPTED, waited=waited, first=first)
+        self.tally.accepted.note(delivery, (second // 3600 << _HOUR) + (provider << 1) + retry)
 
     def refused(
         self, second: int, message: str, address: bytes, provider: int, text: str, *, first: bool | None = None
     ) -> None:
         """Count a refusal for good: of an attempt, or of mail that the server had accepted and then sent back."""
-        answer = self.tally.replies.refused(text, address)
-        held = self._accepted.take(self._delivery(message, address))
+        tally, delivery = self.tally, self._delivery(message, address)
+        answer = tally.replies.refused(text, address)
+        held = tally.accepted.take(delivery)
         if held is None:
-            self.tally.attempt(second, message, address, provider, answer, first=first)
+            tally.attempt(second, message, address, provider, answer, first=first)
         else:
-            self.tally.move(held >> _HOUR, held % (1 << _HOUR) >> 1, ACCEPTED.place + held % 2, answer.place + held % 2)
+            tally.move(held >> _HOUR, held % (1 << _HOUR) >> 1, ACCEPTED.place + held % 2, answer.place + held % 2)
+        tally.refused.note(delivery)
 
-    def was_accepted(self, message: str, address: bytes) -> bool:
-        """Whether this message was delivered of late."""
-        return self._delivery(message, address) in self._accepted
+    def given_up(self, second: int, message: str, address: bytes, provider: int) -> None:
+        """Count a message whose time was over; what was accepted before cannot be given up, and somebody answered."""
+        if self._delivery(message, address) in self.tally.accepted:
+            self.tally.passed_over["answers"] += 1
+        else:
+            self.tally.recipient_expired(second, message, self.tally.queue.recipient(address), provider)
 
     def _delivery(self, message: str, address: bytes) -> int:
-        return self.tally.queue.recipient(message.encode("utf-8", "replace") + b" " + address)
+        return self.tally.number_of(message.encode("utf-8", "replace"), address.lower())
 
     def identity(self, event: Event) -> str:
         """What is the same when a service tells of an event twice; empty where nothing is."""
@@ -189,21 +195,20 @@ class Values(Base):
             self._problem(text.count("\n", 0, at))
         for event in events_in(value):
             try:
-                if not self._is_repeated(self.identity(event)):
-                    self.event(event)
+                self._once(event)
             except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
                 self._problem(text.count("\n", 0, at))
 
-    def _is_repeated(self, identity: str) -> bool:
-        """Whether an event was told before: services deliver each at least once."""
-        if not identity:
-            return False
-        number = self.tally.queue.recipient(identity.encode("utf-8", "replace"))
-        if number in self._told:
+    def _once(self, event: Event) -> None:
+        """Count an event, unless it was counted before: services tell of each at least once."""
+        identity = self.identity(event).encode("utf-8", "replace")
+        number = self.tally.number_of(identity)
+        if identity and number in self.tally.told:
             self.tally.passed_over["repeated"] += 1
-            return True
-        self._told.note(number)
-        return False
+            return
+        self.event(event)
+        if identity:
+            self.tally.told.note(number)
 
     def _damaged(self, text: str, at: int) -> int:
         """Go on behind the line that cannot be read."""

@@ -52,7 +52,7 @@ class Reader(Values):
         elif reason.startswith("suppress"):
             tally.passed_over["suppressed"] += 1
         elif reason == "old":
-            tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
+            self.given_up(second, message, address, provider)
         elif event.get("severity") == "temporary":
             tally.attempt(second, message, address, provider, self.put_off(text, address), first=first)
         else:

@@ -49,6 +49,6 @@ class Reader(Values):
         elif kind == "delivered":
             self.accepted(second, message, address, provider)
         elif _TEMPORARY.match(text) or _TEMPORARY.match(str(event.get("status") or "")):
-            tally.recipient_expired(second, message, tally.queue.recipient(address), provider)
+            self.given_up(second, message, address, provider)
         else:
             self.refused(second, message, address, provider, text)

@@ -82,10 +82,8 @@ class Reader(Values):
             tally.passed_over["suppressed"] += 1
         elif told.get("bounceType") != "Transient" or (text and not _TEMPORARY.search(text)):
             self.refused(second, message, address, tally.provider(address), text)
-        elif self.was_accepted(message, address):
-            tally.passed_over["answers"] += 1
         else:
-            tally.recipient_expired(second, message, tally.queue.recipient(address), tally.provider(address))
+            self.given_up(second, message, address, tally.provider(address))
 
 
 def _kind(event: Event) -> str:
