@@ -35,7 +35,7 @@ Last = dict[str, tuple[date, int]]
 _VERDICTS = "verdicts"
 """Option of a plan: cells that are decided by verdicts, dates by provider."""
 
-_SHARES = {0.5: "Half", 0.25: "A quarter"}
+_HOW_MANY = {1.0: "As many as", 0.5: "Half of those", 0.25: "A quarter of those"}
 _LOOKED_AHEAD = 60
 _HALF_WAY = 0.5
 """Share of the work that learning takes; planning takes the rest."""
@@ -282,20 +282,24 @@ def _caps(sender: Sender, found: Alarms | None, last: Last, day: date) -> Cells:
         verdict = _verdict(found, name)
         if verdict == Verdict.GO_ON or found is None:
             continue
-        sent = last[name][1] if name in last else None
-        again = None if sent is None else int(sent * found.restart(name))
+        again = int(last[name][1] * _restart(found, name)) if name in last else None
         if verdict == Verdict.STOP:
             until = found.until(name) or day + timedelta(days=1)
             caps[name] = {day + timedelta(days=d): 0 for d in range((until - day).days)}
             if again is not None:
                 caps[name][_next_day(sender, name, until)] = again
-        elif sent is not None and again is not None:
-            caps[name] = {_next_day(sender, name, day): sent if verdict == Verdict.HOLD else again}
+        elif again is not None:
+            caps[name] = {_next_day(sender, name, day): again}
     return caps
 
 
 def _verdict(found: Alarms | None, name: str) -> Verdict:
     return found.verdict(name) if found is not None and name in found.providers else Verdict.GO_ON
+
+
+def _restart(found: Alarms | None, name: str) -> float:
+    """Share of the last day's messages that verdicts leave."""
+    return found.restart(name) if found is not None and name in found.providers else 1.0
 
 
 def _next_day(sender: Sender, name: str, day: date) -> date:
@@ -337,7 +341,7 @@ def _rows(
             int(np.ceil(messages / sender.window_hours)),
             sent,
             last_day,
-            _why(verdict, messages, planned, last_day, day, 0.5 if found is None else found.restart(name)),
+            _why(verdict, messages, planned, last_day, day, _restart(found, name)),
         )
 
 
@@ -356,7 +360,7 @@ def _why(verdict: Verdict, messages: int, planned: int, last_day: date | None, d
         return "No mail is planned for today."
     if verdict == Verdict.GO_ON or last_day is None:
         return "As planned."
-    how = "As many as" if verdict == Verdict.HOLD else f"{_SHARES.get(restart) or percent(restart)} of those"
+    how = _HOW_MANY.get(restart) or f"{percent(restart)} of those"
     if messages >= planned:
         return "The plan sends no more than that anyway."
     return f"{how} on {short_day(last_day, since=day)}, instead of {whole(planned)}."

@@ -105,7 +105,7 @@ class Morning:
     calibration: Calibration | None
     look_up: tuple[str, ...]
     doubts: tuple[str, ...]
-    unseen: str = ""
+    unseen: str
 
     @property
     def verdicts(self) -> dict[str, Verdict]:

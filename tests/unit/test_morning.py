@@ -123,6 +123,12 @@ def test_after_a_stop_it_starts_again_at_the_share_that_its_rule_says(plan: wp.P
     assert made.alarms.unknown == {}
 
 
+def test_rules_for_one_provider_leave_the_others_as_planned(plan: wp.Plan) -> None:
+    made = cheap(season(plan, complained=0.05).changed(rules="google"))
+    assert made.verdicts == {"gmail": Verdict.GO_ON, "yahoo": Verdict.GO_ON}
+    assert [row.messages for row in made.rows] == plan.schedule.total[:, N_DAYS].tolist()
+
+
 def test_days_of_which_nothing_is_known_are_said_first_and_taken_as_planned(plan: wp.Plan) -> None:
     known = season(plan)
     late = TODAY + timedelta(days=3)
